@@ -1,0 +1,1 @@
+"""What trades: the domain, the decisions and the service that runs them."""

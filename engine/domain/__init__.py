@@ -1,0 +1,1 @@
+"""Pure trading domain: values in, values out; no I/O, clock, logging or async."""

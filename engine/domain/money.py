@@ -1,0 +1,70 @@
+"""Exact decimal arithmetic: no float, no silent rounding.
+
+Amounts are quantised to 18 places where they are made (a division, an inverse contract's
+value); sums of such amounts are exact as long as they stay under the precision below.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import (
+    ROUND_CEILING,
+    ROUND_DOWN,
+    ROUND_HALF_EVEN,
+    Context,
+    Decimal,
+    localcontext,
+)
+
+ZERO = Decimal(0)
+ONE = Decimal(1)
+PLACES = Decimal("1e-18")
+PRECISION = 60  # 42 digits before the point beside 18 behind it
+
+
+@contextmanager
+def exact() -> Iterator[Context]:
+    """Compute with enough digits that adding and multiplying money never rounds."""
+    with localcontext() as context:
+        context.prec = PRECISION
+        yield context
+
+
+def quantize(amount: Decimal) -> Decimal:
+    """Round half-even to 18 places, the finest that storage keeps."""
+    with exact():
+        return amount.quantize(PLACES, rounding=ROUND_HALF_EVEN)
+
+
+def round_down(amount: Decimal, step: Decimal) -> Decimal:
+    """Return the largest multiple of `step` that is not above `amount` in size (towards zero)."""
+    with exact():
+        return (amount / step).quantize(ONE, rounding=ROUND_DOWN) * step
+
+
+def round_up(amount: Decimal, step: Decimal) -> Decimal:
+    """Return the smallest multiple of `step` that is not below `amount`."""
+    with exact():
+        return (amount / step).quantize(ONE, rounding=ROUND_CEILING) * step
+
+
+def round_nearest(amount: Decimal, step: Decimal) -> Decimal:
+    """Return the multiple of `step` nearest to `amount`, ties to even."""
+    with exact():
+        return (amount / step).quantize(ONE, rounding=ROUND_HALF_EVEN) * step
+
+
+def from_float(value: float) -> Decimal:
+    """Return the shortest decimal that reads back as `value`.
+
+    The one door from vectorised columns to money: data given with at most 15 significant
+    digits comes out exactly as it was written.
+    """
+    return Decimal(repr(float(value)))
+
+
+def to_text(amount: Decimal) -> str:
+    """Return plain digits without exponent or trailing zeros: `Decimal("1.500")` -> "1.5"."""
+    text = format(amount, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in {"", "-0"} else text

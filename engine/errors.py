@@ -1,0 +1,101 @@
+"""Every exception raised on purpose. Adapters map what their libraries raise to these."""
+
+
+class OutcryError(Exception):
+    """Base of ours: `str()` is one clear line for a person, without secrets."""
+
+
+class ConfigError(OutcryError):
+    """The configuration or the command line can't be used; says which key and what to do."""
+
+
+class DataError(OutcryError):
+    """A data file or feed is malformed: names the file, the row and what is wrong."""
+
+
+class StorageError(OutcryError):
+    """The database can't be read or written: says which, and that nothing was changed."""
+
+
+class AccountInUse(OutcryError):
+    """Another process owns the account or the data directory; names it."""
+
+
+class StrategyError(OutcryError):
+    """A strategy can't be loaded, or its parameters are out of bounds."""
+
+
+class TradingError(OutcryError):
+    """A venue said no, or nothing.
+
+    `user_message` says what happened, whether money moved and what to do next.
+    """
+
+    def __init__(self, message: str, *, user_message: str | None = None) -> None:
+        super().__init__(message)
+        self.user_message = user_message or message
+
+
+class OrderRefused(TradingError):
+    """The venue refused the order: it is not there."""
+
+
+class InsufficientFunds(OrderRefused):
+    """The account can't pay for it."""
+
+
+class BelowMinimum(OrderRefused):
+    """Quantity or notional is under the venue's minimum, or off its increment."""
+
+
+class UnknownInstrument(OrderRefused):
+    """The venue does not list the instrument."""
+
+
+class OrderStateUnknown(TradingError):
+    """No answer came: the order may or may not be there. Look it up; never send it again."""
+
+
+class OrderNotFound(TradingError):
+    """The venue does not know such an order, as far as this answer goes."""
+
+
+class RequestRefused(TradingError):
+    """The venue read the request and did not act on it (rate limit, clock skew): may be retried."""
+
+
+class VenueUnavailable(TradingError):
+    """A read failed or the venue is down; nothing was changed by it."""
+
+
+class QueryTimedOut(OutcryError):
+    """The engine did not answer a query in time; it goes on trading."""
+
+
+class DeliveryRefused(OutcryError):
+    """A channel will never take this message: do not retry (`dead`) or send it plainer (`plain`)."""
+
+    def __init__(self, message: str, *, try_plain: bool = False, disable: bool = False) -> None:
+        super().__init__(message)
+        self.try_plain = try_plain
+        self.disable = disable
+
+
+class DeliveryDelayed(OutcryError):
+    """A channel can't take the message now.
+
+    Attributes:
+        retry_after: Seconds the channel asked for, None where it named none.
+        may_have_arrived: The message was sent and the answer lost: a repeat must be marked.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        may_have_arrived: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.may_have_arrived = may_have_arrived

@@ -73,7 +73,12 @@ class QueryTimedOut(OutcryError):
 
 
 class DeliveryRefused(OutcryError):
-    """A channel will never take this message: do not retry (`dead`) or send it plainer (`plain`)."""
+    """A channel will never take this message as it is.
+
+    Attributes:
+        try_plain: Its markup was refused: one try as plain text is worth making.
+        disable: The recipient is gone for good (blocked, unsubscribed): stop using it.
+    """
 
     def __init__(self, message: str, *, try_plain: bool = False, disable: bool = False) -> None:
         super().__init__(message)

@@ -140,11 +140,11 @@ class MessageBus(Protocol):
         """
         ...
 
-    async def ask(self, query: Query, view: type[V], *, timeout: float = 5.0) -> V:
+    async def ask(self, query: Query, view: type[V], *, within: float = 5.0) -> V:
         """Return the answer, of the type expected.
 
         Raises:
-            QueryTimedOut: No answer within `timeout` seconds.
+            QueryTimedOut: No answer in `within` seconds.
             TypeError: The answer is not a `view`.
         """
         ...

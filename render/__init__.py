@@ -1,0 +1,1 @@
+"""From a view or an event to what a person reads: text, tables, HTML, charts. Pure."""

@@ -1,0 +1,1 @@
+"""Tests. A package, so that shared helpers are imported as `tests.something`."""

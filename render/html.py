@@ -69,9 +69,9 @@ def split_html(text: str, limit: int = SPLIT_LIMIT) -> tuple[str, ...]:
     atoms = _ATOM.findall(text)
     parts: list[str] = []
     cut = _Cut(0, ())
-    while cut.index < len(atoms):
+    while cut.atom < len(atoms):
         following = _next_cut(atoms, cut, limit)
-        body = "".join(atoms[cut.index : following.index])
+        body = "".join(atoms[cut.atom : following.atom])
         part = "".join(cut.open) + body + "".join(map(_closing_tag, reversed(following.open)))
         if visible_text(part).strip():
             parts.append(part)
@@ -82,7 +82,7 @@ def split_html(text: str, limit: int = SPLIT_LIMIT) -> tuple[str, ...]:
 class _Cut(NamedTuple):
     """Before which atom a part ends, and the opening tags that are open there, outermost first."""
 
-    index: int
+    atom: int
     open: tuple[str, ...]
 
 
@@ -92,7 +92,7 @@ def _next_cut(atoms: Sequence[str], start: _Cut, limit: int) -> _Cut:
     used = sum(map(utf16_length, stack))
     reserved = sum(utf16_length(_closing_tag(tag)) for tag in stack)
     best: dict[str, _Cut] = {}
-    for index in range(start.index, len(atoms)):
+    for index in range(start.atom, len(atoms)):
         atom = atoms[index]
         before = tuple(stack)
         used += utf16_length(atom)
@@ -103,7 +103,7 @@ def _next_cut(atoms: Sequence[str], start: _Cut, limit: int) -> _Cut:
             reserved += utf16_length(_closing_tag(atom))
         if used + reserved > limit:
             cut = best.get("\n") or best.get(" ") or _Cut(index, before)
-            if cut.index == start.index:
+            if cut.atom == start.atom:
                 raise ValueError(f"a limit of {limit} has no room beside the open tags")
             return cut
         if atom in "\n ":

@@ -39,7 +39,11 @@ MAY_READ_THE_CLOCK = (
 # `except Exception` belongs where somebody else's fault must not stop the work: bus publish, job
 # boundary, bot error handler, call of user strategy code, delivery worker. To add one of these,
 # name the function and the reason: "engine/bus/local.py:LocalBus.publish": "bus publish".
-MAY_CATCH_EVERYTHING: dict[str, str] = {}
+MAY_CATCH_EVERYTHING: dict[str, str] = {
+    "engine/bus/inprocess.py:InProcessBus._tell": "bus publish",
+    "engine/schedule/live.py:ApschedulerScheduler._call": "job boundary",
+    "engine/schedule/simulated.py:_call": "job boundary",
+}
 EVERYTHING = {"Exception", "BaseException", "builtins.Exception", "builtins.BaseException"}
 
 SLEEPS = {"time.sleep", "asyncio.sleep", "anyio.sleep"}

@@ -1,0 +1,1 @@
+"""Adapters of the clock and Scheduler ports: live and simulated."""

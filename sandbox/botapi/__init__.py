@@ -1,0 +1,1 @@
+"""A Telegram Bot API server, faithful enough for an unmodified client."""

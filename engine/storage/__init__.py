@@ -1,0 +1,1 @@
+"""Adapters of the UnitOfWork port: in memory and over SQL."""

@@ -17,6 +17,7 @@ import msgspec
 
 from engine.bars import Bars
 from engine.domain.accounts import Account, Balance, Latch
+from engine.domain.adjustments import Adjustment, PositionState
 from engine.domain.bars import Bar, Timeframe
 from engine.domain.entries import LedgerEntry
 from engine.domain.ids import (
@@ -573,12 +574,18 @@ class LoadedRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """One run's answer for one bar close: signals, or why there are none."""
+    """One run's answer for one bar close: signals, or why there are none.
+
+    Attributes:
+        adjustments: Answers of `adjust`, by instrument; one with a target is acted on instead
+            of that instrument's signal.
+    """
 
     run_id: RunId
     signals: tuple[Signal, ...] = ()
     failure: str = ""  # "raised", "timed out", "invalid result", "worker died"; empty: fine
     message: str = ""
+    adjustments: tuple[tuple[InstrumentId, Adjustment], ...] = ()
 
 
 class StrategyHost(Protocol):
@@ -600,9 +607,16 @@ class StrategyHost(Protocol):
         ...
 
     async def evaluate(
-        self, run_ids: Sequence[RunId], bars: Sequence[Bar]
+        self,
+        run_ids: Sequence[RunId],
+        bars: Sequence[Bar],
+        positions: Sequence[PositionState] = (),
     ) -> tuple[Evaluation, ...]:
         """Add the bars that just closed and decide each run once; one answer per run.
+
+        `positions` are the open ones of the runs that adjust (`LoadedRun.adjusts`): `adjust` is
+        called for each whose instrument has a bar among `bars`. A signal may be left out where
+        the target is that of the bar before: only a change of it is acted on.
 
         Never raises for what a strategy does; a run that fails or exceeds its deadline has a
         `failure`, and the others are not delayed beyond that deadline.

@@ -1,0 +1,1 @@
+"""Strategies: the API they are written against, indicators, built-ins, and the hosts."""

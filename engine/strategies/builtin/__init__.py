@@ -1,0 +1,1 @@
+"""Strategies that come with the product; found by file, like a user's."""

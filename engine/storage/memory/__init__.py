@@ -1,7 +1,5 @@
 """The UnitOfWork port in memory: for backtests and tests. Nothing outlives the process."""
 
-import asyncio
-from collections import deque
 from types import TracebackType
 from typing import Self
 
@@ -44,56 +42,21 @@ from engine.storage.memory.trading import (
     MemoryRuns,
     MemoryServiceMarks,
 )
+from engine.storage.writer import WriterLock
 
 __all__ = ["MemoryStorage", "MemoryUnitOfWork"]
 
 
-_Turn = tuple[asyncio.Future[None], asyncio.Task[object] | None]
-
-
 class MemoryStorage:
-    """Committed rows and the right to write them, which one unit of work has at a time."""
+    """Committed rows, and the right to write them."""
 
     def __init__(self) -> None:
         self.tables = Tables()
-        self._writer: asyncio.Task[object] | None = None
-        self._waiting: deque[_Turn] = deque()
+        self.writer = WriterLock()
 
     def unit_of_work(self) -> "MemoryUnitOfWork":
         """Return a new transaction; this method is a `UnitOfWorkFactory`."""
         return MemoryUnitOfWork(self)
-
-    async def lock(self) -> None:
-        """Wait for the right to write, in the order of asking.
-
-        Raises:
-            RuntimeError: This task has it already, in another unit of work: it would wait for
-                itself for ever.
-        """
-        task = asyncio.current_task()
-        if self._writer is None:
-            self._writer = task
-            return
-        if self._writer is task:
-            raise RuntimeError("this task writes in another unit of work already")
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append((turn, task))
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self.unlock()  # it was our turn just now: pass it on
-            raise
-
-    def unlock(self) -> None:
-        """Give the right to write to whoever has waited longest."""
-        while self._waiting:
-            turn, task = self._waiting.popleft()
-            if not turn.done():
-                self._writer = task  # already here, so that nobody overtakes
-                turn.set_result(None)
-                return
-        self._writer = None
 
 
 class MemoryUnitOfWork:
@@ -173,7 +136,7 @@ class MemoryUnitOfWork:
     async def begin_writing(self) -> None:
         if not self._entered:
             raise RuntimeError("a unit of work writes inside its `async with` only")
-        await self._storage.lock()
+        await self._storage.writer.acquire()
         self.writing = True
 
     def stage(self, changed: Staging) -> None:
@@ -183,4 +146,4 @@ class MemoryUnitOfWork:
         self._changed.clear()
         if self.writing:
             self.writing = False
-            self._storage.unlock()
+            self._storage.writer.release()

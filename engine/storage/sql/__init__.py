@@ -1,0 +1,1 @@
+"""The UnitOfWork port over SQL. Import its modules: `latch` and `lock` must stay cheap."""

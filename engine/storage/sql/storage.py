@@ -1,0 +1,144 @@
+"""The database of a process: its engine, its one writing connection, its units of work."""
+
+import asyncio
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from engine.storage.sql.errors import place_of, storage_errors
+from engine.storage.sql.transaction import Statements
+from engine.storage.sql.unit_of_work import SqlUnitOfWork
+from engine.storage.writer import WriterLock
+
+# FULL: a commit that was reported is there after a power cut. The lock time is for other
+# processes (`outcry kill`, a backup); our own tasks queue up before the database.
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA busy_timeout=5000",
+    "PRAGMA foreign_keys=ON",
+)
+
+
+class SqlStorage:
+    """A database of ours, open while entered: `async with SqlStorage(url) as storage`.
+
+    The tables must be there: `engine.storage.sql.schema.upgrade` makes them.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Store the address, e.g. "sqlite+aiosqlite:///var/outcry.db"; nothing is opened yet."""
+        self.place = place_of(url)
+        self.writer_lock = WriterLock()
+        self.statements = Statements(make_url(url).get_backend_name())
+        self.reported_events: set[int] = set()  # unreadable ones, each told once per process
+        self._url = make_url(url)
+        self._is_sqlite = self._url.get_backend_name() == "sqlite"
+        self._engine: AsyncEngine | None = None
+        self._writer: AsyncConnection | None = None
+
+    def unit_of_work(self) -> SqlUnitOfWork:
+        """Return a new transaction; this method is a `UnitOfWorkFactory`."""
+        return SqlUnitOfWork(self)
+
+    async def __aenter__(self) -> Self:
+        """Connect once.
+
+        Raises:
+            StorageError: It can't be opened.
+        """
+        # AUTOCOMMIT: SQLAlchemy and the driver begin nothing by themselves; `begin` does.
+        self._engine = create_async_engine(
+            self._url,
+            isolation_level="AUTOCOMMIT",
+            skip_autocommit_rollback=True,
+            pool_reset_on_return=None,
+        )
+        if self._is_sqlite:
+            event.listen(self._engine.sync_engine, "connect", _set_pragmas)
+        try:
+            with storage_errors(self.place):
+                self._writer = await self._engine.connect()
+        except BaseException:
+            await self._engine.dispose()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close every connection once the transaction that writes at present has ended."""
+        await self.writer_lock.acquire()
+        try:
+            await asyncio.shield(asyncio.ensure_future(self._close()))
+        finally:
+            self.writer_lock.release()
+
+    async def reader(self) -> AsyncConnection:
+        return await self._opened().connect()
+
+    async def begin(self) -> AsyncConnection:
+        if self._writer is None:
+            self._writer = await self._opened().connect()
+        try:
+            await self._writer.exec_driver_sql("BEGIN IMMEDIATE" if self._is_sqlite else "BEGIN")
+        except BaseException:
+            await asyncio.shield(asyncio.ensure_future(self._drop_writer()))
+            raise
+        return self._writer
+
+    async def commit(self) -> None:
+        if self._writer is not None:
+            await self._writer.exec_driver_sql("COMMIT")
+
+    async def rollback(self) -> None:
+        writer = self._writer
+        if writer is None:
+            return
+        try:
+            if not writer.invalidated:
+                await writer.exec_driver_sql("ROLLBACK")
+                return
+        except SQLAlchemyError:
+            # SQLite undoes by itself after some errors and then knows no transaction; whatever
+            # it was, a connection whose state is in doubt is not used again.
+            await writer.invalidate()
+        await self._drop_writer()
+
+    async def _drop_writer(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            if not writer.invalidated:
+                await writer.invalidate()
+            await writer.close()
+
+    async def _close(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            await writer.close()
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            await engine.dispose()
+
+    def _opened(self) -> AsyncEngine:
+        if self._engine is None:
+            raise RuntimeError("SqlStorage is used inside its `async with` only")
+        return self._engine
+
+
+def _set_pragmas(connection: Any, record: ConnectionPoolEntry) -> None:
+    """Set up each new SQLite connection; they are per connection, but for the journal mode."""
+    cursor = connection.cursor()
+    try:
+        for pragma in _PRAGMAS:
+            cursor.execute(pragma)
+    finally:
+        cursor.close()

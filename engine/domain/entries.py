@@ -63,6 +63,7 @@ class LedgerEntry:
         quantity: Of a fill: base units or contracts, signed (buy positive).
         price, value: Of a fill: quote per base, and `Instrument.value(quantity, price)`.
         rates: Reporting units per unit of each posted asset when it was booked.
+        corrects: Of a CORRECTION: the entry that it undoes.
         purpose, reason: Copied from the order, for trades and reports.
     """
 
@@ -86,3 +87,4 @@ class LedgerEntry:
     reason: str = ""
     rates: Mapping[AssetId, Decimal] = field(default_factory=dict)
     note: str = ""
+    corrects: EntryId | None = None

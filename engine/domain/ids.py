@@ -5,7 +5,7 @@ from base64 import b32encode
 from typing import NewType
 
 AccountId = NewType("AccountId", str)
-BookId = NewType("BookId", str)  # a run's id, or one of the two fixed books below
+BookId = NewType("BookId", str)  # a run's id, or one of the fixed books below
 RunId = NewType("RunId", str)
 InstrumentId = NewType("InstrumentId", str)  # "BTC/USDT", "AAPL", "EURUSD"
 AssetId = NewType("AssetId", str)  # "BTC", "USDT", "USD", "AAPL"
@@ -19,6 +19,7 @@ OrderGroupId = NewType("OrderGroupId", str)
 
 MANUAL_BOOK = BookId("manual")  # chat and API orders
 UNMANAGED_BOOK = BookId("unmanaged")  # held before us, or appeared without us
+DUST_BOOK = BookId("dust")  # remainders too small to be sold
 
 
 def run_book(run_id: RunId) -> BookId:

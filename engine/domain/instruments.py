@@ -58,6 +58,12 @@ class Instrument:
     price_kind: PriceKind = PriceKind.TRADE
     adjustment: str = "raw"
 
+    def __post_init__(self) -> None:
+        if self.quantity_increment <= 0 or self.multiplier <= 0:
+            raise ValueError(f"{self.id}: quantity increment and multiplier must be above zero")
+        if self.price_increment < 0 or self.min_quantity < 0 or self.min_notional < 0:
+            raise ValueError(f"{self.id}: price increment and minimums can't be negative")
+
     def value(self, quantity: Decimal, price: Decimal) -> Decimal:
         """Return the signed value of `quantity` at `price`, in the settlement asset.
 
@@ -69,6 +75,16 @@ class Instrument:
             if self.kind is InstrumentKind.INVERSE:
                 return quantize(-quantity * self.multiplier / price)
             return quantize(quantity * self.multiplier * price)
+
+    def average_price(self, quantity: Decimal, value: Decimal) -> Decimal | None:
+        """Return the price at which `quantity` is worth `value`: the inverse of `value()`.
+
+        None where there is none: no quantity, or an inverse contract without value.
+        """
+        with exact():
+            if self.kind is InstrumentKind.INVERSE:
+                return quantize(-quantity * self.multiplier / value) if value else None
+            return quantize(value / (quantity * self.multiplier)) if quantity else None
 
     def notional(self, quantity: Decimal, price: Decimal) -> Decimal:
         """Return the unsigned exposure of `quantity` at `price`, in the quote asset."""

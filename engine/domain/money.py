@@ -4,16 +4,9 @@ Amounts are quantised to 18 places where they are made (a division, an inverse c
 value); sums of such amounts are exact as long as they stay under the precision below.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from decimal import (
-    ROUND_CEILING,
-    ROUND_DOWN,
-    ROUND_HALF_EVEN,
-    Context,
-    Decimal,
-    localcontext,
-)
+import math
+from contextlib import AbstractContextManager
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
@@ -21,12 +14,9 @@ PLACES = Decimal("1e-18")
 PRECISION = 60  # 42 digits before the point beside 18 behind it
 
 
-@contextmanager
-def exact() -> Iterator[Context]:
+def exact() -> AbstractContextManager[Context]:
     """Compute with enough digits that adding and multiplying money never rounds."""
-    with localcontext() as context:
-        context.prec = PRECISION
-        yield context
+    return localcontext(prec=PRECISION)
 
 
 def quantize(amount: Decimal) -> Decimal:
@@ -38,13 +28,14 @@ def quantize(amount: Decimal) -> Decimal:
 def round_down(amount: Decimal, step: Decimal) -> Decimal:
     """Return the largest multiple of `step` that is not above `amount` in size (towards zero)."""
     with exact():
-        return (amount / step).quantize(ONE, rounding=ROUND_DOWN) * step
+        return amount // step * step  # an exact quotient, cut: dividing first could round up
 
 
 def round_up(amount: Decimal, step: Decimal) -> Decimal:
     """Return the smallest multiple of `step` that is not below `amount`."""
     with exact():
-        return (amount / step).quantize(ONE, rounding=ROUND_CEILING) * step
+        multiple = amount // step * step
+        return multiple + step if multiple < amount else multiple
 
 
 def round_nearest(amount: Decimal, step: Decimal) -> Decimal:
@@ -58,7 +49,12 @@ def from_float(value: float) -> Decimal:
 
     The one door from vectorised columns to money: data given with at most 15 significant
     digits comes out exactly as it was written.
+
+    Raises:
+        ValueError: `value` is NaN or infinite: no such amount of money exists.
     """
+    if not math.isfinite(value):
+        raise ValueError(f"{value} is not an amount")
     return Decimal(repr(float(value)))
 
 

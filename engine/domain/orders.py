@@ -15,7 +15,7 @@ from engine.domain.ids import (
     TradeId,
     VenueOrderId,
 )
-from engine.domain.money import ZERO
+from engine.domain.money import ZERO, exact
 
 
 class OrderSide(StrEnum):
@@ -111,7 +111,8 @@ _VENUE_SAID = frozenset(
 _WORKING = frozenset({_S.ACKNOWLEDGED, _S.TRIGGERED, _S.PARTIALLY_FILLED})
 
 TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
-    _S.INTENDED: frozenset({_S.DENIED, _S.SUBMITTED, _S.EXPIRED, _S.CANCELLED}) | _VENUE_SAID,
+    # After a crash an intent may have been sent: what can't be looked up is unknown.
+    _S.INTENDED: frozenset({_S.DENIED, _S.SUBMITTED, _S.UNKNOWN}) | _VENUE_SAID,
     _S.SUBMITTED: _VENUE_SAID | {_S.UNKNOWN, _S.CANCEL_PENDING},
     _S.UNKNOWN: _VENUE_SAID | {_S.CANCEL_PENDING},
     _S.ACKNOWLEDGED: (_VENUE_SAID - {_S.REJECTED, _S.ACKNOWLEDGED})
@@ -120,15 +121,17 @@ TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
     | {_S.REJECTED, _S.CANCEL_PENDING, _S.REPLACE_PENDING, _S.UNKNOWN},
     _S.PARTIALLY_FILLED: frozenset({_S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELLED, _S.EXPIRED})
     | {_S.CANCEL_PENDING, _S.REPLACE_PENDING, _S.UNKNOWN},
-    _S.CANCEL_PENDING: (_VENUE_SAID - {_S.REJECTED}) | {_S.CANCEL_PENDING, _S.UNKNOWN},
+    # REJECTED is of the submit: a cancel may leave before the submit is answered. A refused cancel
+    # is no state of the order.
+    _S.CANCEL_PENDING: _VENUE_SAID | {_S.UNKNOWN},
     _S.REPLACE_PENDING: (_VENUE_SAID - {_S.REJECTED}) | {_S.CANCEL_PENDING, _S.UNKNOWN},
     _S.DENIED: frozenset(),
     _S.FILLED: frozenset(),
-    # A venue may report a fill after it said cancelled or expired: the fill books, and the
+    # A venue may report a fill after it said that the order had ended: the fill books, and the
     # order's state follows the quantity.
     _S.CANCELLED: frozenset({_S.FILLED}),
     _S.EXPIRED: frozenset({_S.FILLED}),
-    _S.REJECTED: frozenset(),
+    _S.REJECTED: frozenset({_S.FILLED}),
 }
 
 
@@ -216,24 +219,27 @@ class Order:
     def with_fill(self, fill: "Fill", value: Decimal) -> "Order":
         """Return the order with one booked fill added; its state follows the quantity.
 
-        A fill that comes while a cancel is pending keeps the pending state unless it fills the
-        order up, and one after the end moves only to FILLED (SEMANTICS 2: a fill books in
-        whatever state the order is).
+        A fill that comes while a cancel or replace is pending or unknown keeps that state unless
+        it fills the order up: it may be older than the request whose answer is missing. One after
+        the end moves only to FILLED (SEMANTICS 2: a fill books in whatever state the order is).
         """
-        filled = self.filled_quantity + fill.quantity
+        with exact():
+            filled = self.filled_quantity + fill.quantity
+            filled_value = self.filled_value + value
         state = self.state
         if self.quote_quantity is None and filled >= self.quantity:
             state = OrderState.FILLED
         elif not self.state.is_terminal and self.state not in {
             OrderState.CANCEL_PENDING,
             OrderState.REPLACE_PENDING,
+            OrderState.UNKNOWN,
         }:
             state = OrderState.PARTIALLY_FILLED
         return replace(
             self,
             state=state,
             filled_quantity=filled,
-            filled_value=self.filled_value + value,
+            filled_value=filled_value,
             venue_order_id=self.venue_order_id or fill.venue_order_id,
             ts_last=max(self.ts_last, fill.ts_event),
         )

@@ -397,6 +397,6 @@ def _bracketed(host: str) -> str:
 def _port_taken(name: str, host: str, port: int, error: OSError) -> str:
     option = "PORT=8081" if name == "PORT" else "--smtp-port 0"
     return (
-        f"Cannot listen on {host} port {port} ({os.strerror(error.errno or 0)}); the sandbox did not "
-        f"start. Choose another port: {option} (0 takes any free one)."
+        f"Cannot listen on {host} port {port} ({os.strerror(error.errno or 0)}); "
+        f"the sandbox did not start. Choose another port: {option} (0 takes any free one)."
     )

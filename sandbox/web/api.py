@@ -83,6 +83,7 @@ class PageApi:
             "bot": world.bot,
             "chats": [world.chats.chat_json(chat) for chat in world.chats.all()],
             "commands": self._commands(),
+            "description": self._description(),
             "faults": world.faults.to_json(),
             "fault_kinds": {surface: dict(kinds) for surface, kinds in KINDS.items()},
             "limits": world.limits.enabled,
@@ -102,6 +103,10 @@ class PageApi:
             str(chat.chat_id): profile.commands_for(chat.chat_id, user_id, language)
             for chat in self.world.chats.all()
         }
+
+    def _description(self) -> str:
+        language = as_text(self.people.operator.get("language_code"))
+        return Profile(self.world).text("description", language)
 
     async def _get_messages(self, request: web.Request) -> web.Response:
         default = as_int(self.people.operator["id"])

@@ -125,6 +125,14 @@ class Profile:
 
         return store
 
+    def text(self, field: str, language: str) -> str:
+        """Return one text about the bot as a reader of this language sees it."""
+        for wanted in (language, ""):
+            stored = self._world.db.setting(f"my_{field}:{wanted}") or {}
+            if found := as_text(stored.get(field)):
+                return found
+        return ""
+
     def getter(self, field: str) -> Callable[[Params], object]:
         """Return the method that reads one text about the bot."""
         default = as_text(self._world.bot.get("first_name")) if field == "name" else ""

@@ -235,7 +235,7 @@ def test_a_broad_except_is_known_by_the_function_around_it() -> None:
 def test_machine_paths_and_addresses_are_noticed() -> None:
     assert machine_paths("README.md", "see /" + "work/main")
     assert machine_paths("Makefile", "x=/" + "farm/cache")
-    assert not machine_paths("README.md", "docs/work/plan, https://example.org/work/")
+    assert not machine_paths("README.md", "docs/work" + "/plan, https://example.org/work" + "/")
     assert lock_addresses("core.lock", "--index-url https://example.org/simple")
     assert lock_addresses("core.lock", "  --find-links wheels")
     assert not lock_addresses("core.lock", "aiohttp==3.14.5 \\\n    --hash=sha256:00")

@@ -1,0 +1,1 @@
+"""What a person talks to: the Telegram bot and the HTTP pages."""

@@ -1,0 +1,1 @@
+"""The Telegram bot: intake, authorisation, confirmation, one sender."""

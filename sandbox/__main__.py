@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -19,6 +20,8 @@ from sandbox.server import PortTaken, Sandbox
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a sandbox; exit status 0 when stopped, 2 when it could not start."""
     options = _parser().parse_args(arguments)
+    # aiosmtpd warns about its own use of a deprecated attribute at every login.
+    logging.getLogger("mail.log").setLevel(logging.ERROR)
     config = SandboxConfig(
         state_dir=options.state_dir,
         host=options.host,

@@ -1,10 +1,11 @@
 // Dates, sizes and excerpts for people.
 
-const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+// 24 hours everywhere: logs, reports and exchanges use them too.
+const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long" });
 const dayYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", year: "numeric" });
 const short = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long", hourCycle: "h23" });
 
 const date = (epoch) => new Date(epoch * 1000);
 
@@ -53,7 +54,7 @@ export function entityTime(epoch, form, fallback) {
   if (form.includes("w")) options.weekday = "short";
   if (form.includes("d")) Object.assign(options, { day: "2-digit", month: "2-digit", year: "numeric" });
   if (form.includes("D")) Object.assign(options, { day: "numeric", month: "long", year: "numeric" });
-  if (/[tT]/.test(form)) Object.assign(options, { hour: "2-digit", minute: "2-digit" });
+  if (/[tT]/.test(form)) Object.assign(options, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   if (form.includes("T")) options.second = "2-digit";
   return new Intl.DateTimeFormat(undefined, options).format(date(epoch));
 }

@@ -35,6 +35,7 @@ export class MailPane {
   draw() {
     const ordered = [...this.mails.values()].sort((a, b) => b.id - a.id);
     $("mail-list").replaceChildren(...ordered.map((mail) => this.row(mail)));
+    $("pane-mail").classList.toggle("filled", ordered.length > 0);
     const unread = ordered.filter((mail) => mail.unread).length;
     document.querySelectorAll('[data-count="mail"]').forEach((node) => count(node, unread));
     if (this.open === null) this.drawEmpty(ordered.length);

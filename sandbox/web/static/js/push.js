@@ -50,7 +50,7 @@ export class PushPane {
 
   tick() {
     const now = new Date();
-    $("lock-time").textContent = now.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+    $("lock-time").textContent = now.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
     $("lock-date").textContent = now.toLocaleDateString(undefined, { weekday: "long", day: "numeric", month: "long" });
     for (const node of document.querySelectorAll("[data-ago]")) {
       node.textContent = shortAgo(Number(node.dataset.ago));

@@ -89,6 +89,8 @@ ROOMS: dict[str, Room] = {
     ),
     #
     "render": Room(ours=("engine.domain",), lazily=("render.charts",), without=IO),
+    "render.chart_worker": Room(ours=("engine.domain", "render")),
+    "render.chart_process": Room(ours=("engine.domain", "render"), lazily=("render.charts",)),
     "render.charts": Room(ours=("engine.domain", "render"), libraries=("matplotlib", "numpy")),
     "bot": Room(
         ours=EDGE,

@@ -40,6 +40,9 @@ MAY_READ_THE_CLOCK = (
 # boundary, bot error handler, call of user strategy code, delivery worker. To add one of these,
 # name the function and the reason: "engine/bus/local.py:LocalBus.publish": "bus publish".
 MAY_CATCH_EVERYTHING: dict[str, str] = {
+    "render/chart_process.py:_answer": "job boundary",
+    "notifiers/compose.py:composed": "delivery worker",
+    "notifiers/worker.py:ChannelWorker._try": "delivery worker",
     "engine/bus/inprocess.py:InProcessBus._tell": "bus publish",
     "engine/schedule/live.py:ApschedulerScheduler._call": "job boundary",
     "engine/schedule/simulated.py:_call": "job boundary",

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import and_, bindparam, case, delete, func, or_, select, update
 
 from engine.domain.records import Delivery, DeliveryState
-from engine.storage.sql.mapping import record, values
+from engine.storage.sql.mapping import values
 from engine.storage.sql.tables.people import deliveries
 from engine.storage.sql.trading import SqlRepository
 
@@ -76,8 +76,7 @@ class SqlDeliveries(SqlRepository):
     ) -> tuple[Delivery, ...]:
         await self._transaction.begin_writing()  # before looking: two workers may lease
         parameters = {"channel": channel, "now": now, "limit": limit}
-        rows = await self._transaction.rows(self._due, parameters)
-        due = [record(Delivery, row) for row in rows]
+        due = await self._transaction.records(Delivery, self._due, parameters)
         if due:
             taken = [delivery.delivery_id for delivery in due]
             await self._transaction.write(self._take, {"taken": taken, "until": until})

@@ -1,7 +1,7 @@
 """The kill latch, read and written without the event loop: for the kill thread and `outcry kill`.
 
 A connection of its own for each call, plain SQL, no SQLAlchemy: it works while the service holds
-its connections, whatever its event loop does, and costs a millisecond to import. Reading never
+its connections, whatever its event loop does, and is quick to import. Reading never
 waits. Writing waits for a transaction that is open at that moment.
 """
 

@@ -36,7 +36,7 @@ def record(kind: type[T], row: RowMapping) -> T:
     Raises:
         msgspec.ValidationError: The row does not fit the type: not written by this program.
     """
-    return msgspec.convert(row, kind, builtin_types=_KEPT)
+    return msgspec.convert(row, kind)
 
 
 def order_values(order: Order) -> Values:
@@ -47,9 +47,13 @@ def run_values(run: Run) -> Values:
     return {**values(run), "timeframe": str(run.timeframe)}
 
 
-def run(row: RowMapping) -> Run:
-    seconds = Timeframe.parse(row["timeframe"]).seconds
-    return record(Run, {**row, "timeframe": {"seconds": seconds}})
+def run_record(kind: type[Run], row: RowMapping) -> Run:
+    """Rebuild a run; raises as `record` does."""
+    try:
+        seconds = Timeframe.parse(row["timeframe"]).seconds
+    except ValueError as exc:
+        raise msgspec.ValidationError(str(exc)) from exc
+    return record(kind, {**row, "timeframe": {"seconds": seconds}})
 
 
 def event_values(event: Event) -> Values:

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, delete, func, select, update
 
 from engine.domain.records import InboxUpdate, Ticket
-from engine.storage.sql.mapping import record, values
+from engine.storage.sql.mapping import values
 from engine.storage.sql.tables import people as t
 from engine.storage.sql.trading import SqlRepository
 
@@ -48,8 +48,7 @@ class SqlInbox(SqlRepository):
         return last
 
     async def pending(self) -> tuple[InboxUpdate, ...]:
-        rows = await self._transaction.rows(self._pending)
-        return tuple(record(InboxUpdate, row) for row in rows)
+        return await self._transaction.records(InboxUpdate, self._pending)
 
     async def finish(self, update_id: int, state: str, note: str = "") -> None:
         parameters = {"key": update_id, "new_state": state, "new_note": note}
@@ -79,8 +78,7 @@ class SqlTickets(SqlRepository):
             raise ValueError(f"there is a ticket {ticket.ticket_id} already")
 
     async def get(self, ticket_id: str) -> Ticket | None:
-        row = await self._transaction.row(self._one, {"ticket_id": ticket_id})
-        return None if row is None else record(Ticket, row)
+        return await self._transaction.record(Ticket, self._one, {"ticket_id": ticket_id})
 
     async def bind(self, ticket_id: str, message_id: int) -> None:
         parameters = {"key": ticket_id, "new_message_id": message_id}

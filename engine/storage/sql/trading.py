@@ -10,7 +10,7 @@ from engine.domain.ids import AccountId, BookId, ClientOrderId, CommandId, Instr
 from engine.domain.orders import Order, PositionSide
 from engine.domain.records import CommandRecord, EquityMark, ExitPlanState, Job, ServiceMark
 from engine.domain.runs import Run
-from engine.storage.sql.mapping import order_values, record, run, run_values, values
+from engine.storage.sql.mapping import order_values, run_record, run_values, values
 from engine.storage.sql.tables import trading as t
 from engine.storage.sql.transaction import SqlTransaction
 
@@ -26,8 +26,7 @@ class SqlAccounts(SqlRepository):
     _one = select(t.accounts).where(t.accounts.c.id == bindparam("account_id"))
 
     async def get(self, account_id: AccountId) -> Account | None:
-        row = await self._transaction.row(self._one, {"account_id": account_id})
-        return None if row is None else record(Account, row)
+        return await self._transaction.record(Account, self._one, {"account_id": account_id})
 
     async def save(self, account: Account) -> None:
         self._transaction.save(t.accounts, values(account), "id")
@@ -37,8 +36,7 @@ class SqlLatches(SqlRepository):
     _one = select(t.latches).where(t.latches.c.account_id == bindparam("account_id"))
 
     async def get(self, account_id: AccountId) -> Latch | None:
-        row = await self._transaction.row(self._one, {"account_id": account_id})
-        return None if row is None else record(Latch, row)
+        return await self._transaction.record(Latch, self._one, {"account_id": account_id})
 
     async def save(self, latch: Latch) -> None:
         self._transaction.save(t.latches, values(latch), "account_id")
@@ -48,8 +46,7 @@ class SqlServiceMarks(SqlRepository):
     _one = select(t.service_marks).where(t.service_marks.c.account_id == bindparam("account_id"))
 
     async def get(self, account_id: AccountId) -> ServiceMark | None:
-        row = await self._transaction.row(self._one, {"account_id": account_id})
-        return None if row is None else record(ServiceMark, row)
+        return await self._transaction.record(ServiceMark, self._one, {"account_id": account_id})
 
     async def save(self, mark: ServiceMark) -> None:
         self._transaction.save(t.service_marks, values(mark), "account_id")
@@ -63,8 +60,9 @@ class SqlRuns(SqlRepository):
     )
 
     async def all(self, account_id: AccountId) -> tuple[Run, ...]:
-        rows = await self._transaction.rows(self._all, {"account_id": account_id})
-        return tuple(run(row) for row in rows)
+        return await self._transaction.records(
+            Run, self._all, {"account_id": account_id}, build=run_record
+        )
 
     async def save(self, run: Run) -> None:
         self._transaction.save(t.runs, run_values(run), "id")
@@ -83,17 +81,16 @@ class SqlOrders(SqlRepository):
     )
 
     async def get(self, client_order_id: ClientOrderId) -> Order | None:
-        row = await self._transaction.row(self._one, {"client_order_id": client_order_id})
-        return None if row is None else record(Order, row)
+        return await self._transaction.record(
+            Order, self._one, {"client_order_id": client_order_id}
+        )
 
     async def open(self, account_id: AccountId) -> tuple[Order, ...]:
-        rows = await self._transaction.rows(self._open, {"account_id": account_id})
-        return tuple(record(Order, row) for row in rows)
+        return await self._transaction.records(Order, self._open, {"account_id": account_id})
 
     async def recent(self, account_id: AccountId, limit: int) -> tuple[Order, ...]:
         parameters = {"account_id": account_id, "limit": limit}
-        rows = await self._transaction.rows(self._recent, parameters)
-        return tuple(record(Order, row) for row in rows)
+        return await self._transaction.records(Order, self._recent, parameters)
 
     async def save(self, order: Order) -> None:
         self._transaction.save(t.orders, order_values(order), "client_order_id")
@@ -110,8 +107,7 @@ class SqlEntries(SqlRepository):
         return await self._transaction.insert_once(t.entries, values(entry))
 
     async def all(self, account_id: AccountId) -> tuple[LedgerEntry, ...]:
-        rows = await self._transaction.rows(self._all, {"account_id": account_id})
-        return tuple(record(LedgerEntry, row) for row in rows)
+        return await self._transaction.records(LedgerEntry, self._all, {"account_id": account_id})
 
 
 class SqlExitPlans(SqlRepository):
@@ -129,8 +125,7 @@ class SqlExitPlans(SqlRepository):
     )
 
     async def all(self, account_id: AccountId) -> tuple[ExitPlanState, ...]:
-        rows = await self._transaction.rows(self._all, {"account_id": account_id})
-        return tuple(record(ExitPlanState, row) for row in rows)
+        return await self._transaction.records(ExitPlanState, self._all, {"account_id": account_id})
 
     async def save(self, state: ExitPlanState) -> None:
         self._transaction.save(t.exit_plans, values(state), *self._key)
@@ -161,8 +156,7 @@ class SqlCommands(SqlRepository):
     )
 
     async def get(self, command_id: CommandId) -> CommandRecord | None:
-        row = await self._transaction.row(self._one, {"command_id": command_id})
-        return None if row is None else record(CommandRecord, row)
+        return await self._transaction.record(CommandRecord, self._one, {"command_id": command_id})
 
     async def add(self, command: CommandRecord) -> bool:
         return await self._transaction.insert_once(t.commands, values(command))
@@ -173,8 +167,7 @@ class SqlCommands(SqlRepository):
 
     async def recent(self, account_id: AccountId, limit: int) -> tuple[CommandRecord, ...]:
         parameters = {"account_id": account_id, "limit": limit}
-        rows = await self._transaction.rows(self._recent, parameters)
-        return tuple(record(CommandRecord, row) for row in rows)
+        return await self._transaction.records(CommandRecord, self._recent, parameters)
 
 
 class SqlJobs(SqlRepository):
@@ -182,7 +175,7 @@ class SqlJobs(SqlRepository):
     _delete = delete(t.jobs).where(t.jobs.c.key == bindparam("job_key"))
 
     async def all(self) -> tuple[Job, ...]:
-        return tuple(record(Job, row) for row in await self._transaction.rows(self._all))
+        return await self._transaction.records(Job, self._all)
 
     async def save(self, job: Job) -> None:
         self._transaction.save(t.jobs, values(job), "key")
@@ -213,15 +206,13 @@ class SqlEquity(SqlRepository):
         self, account_id: AccountId, start: datetime, end: datetime
     ) -> tuple[EquityMark, ...]:
         parameters = {"account_id": account_id, "start": start, "end": end}
-        rows = await self._transaction.rows(self._between, parameters)
-        return tuple(record(EquityMark, row) for row in rows)
+        return await self._transaction.records(EquityMark, self._between, parameters)
 
     async def last_day_cut(self, account_id: AccountId, before: datetime) -> EquityMark | None:
         parameters = {"account_id": account_id, "before": before}
-        row = await self._transaction.row(self._last_day_cut, parameters)
-        return None if row is None else record(EquityMark, row)
+        return await self._transaction.record(EquityMark, self._last_day_cut, parameters)
 
     async def last(self, account_id: AccountId, limit: int) -> tuple[EquityMark, ...]:
         parameters = {"account_id": account_id, "limit": limit}
-        rows = await self._transaction.rows(self._last, parameters)
-        return tuple(record(EquityMark, row) for row in reversed(rows))
+        newest_first = await self._transaction.records(EquityMark, self._last, parameters)
+        return newest_first[::-1]

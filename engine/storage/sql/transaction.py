@@ -1,8 +1,8 @@
 """One SQL transaction: reads that wait for nobody, writes one at a time, saves in batches."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import CursorResult, Executable, Table
 from sqlalchemy.dialects import postgresql, sqlite
@@ -11,8 +11,10 @@ from sqlalchemy.sql.dml import Insert
 
 from engine.errors import StorageError
 from engine.storage.sql.errors import storage_errors
-from engine.storage.sql.mapping import RowMapping, Values
+from engine.storage.sql.mapping import RowMapping, Values, record
 from engine.storage.writer import WriterLock
+
+T = TypeVar("T")
 
 
 class Connections(Protocol):
@@ -109,19 +111,35 @@ class SqlTransaction:
             names = tuple(result.keys())
             return [dict(zip(names, row, strict=True)) for row in result]
 
-    async def row(
-        self, statement: Executable, parameters: Mapping[str, object] | None = None
-    ) -> RowMapping | None:
-        """Return the first row."""
+    async def records(
+        self,
+        kind: type[T],
+        statement: Executable,
+        parameters: Mapping[str, object] | None = None,
+        *,
+        build: Callable[[type[T], RowMapping], T] = record,
+    ) -> tuple[T, ...]:
+        """Run a query and rebuild what its rows are of; StorageError for one that does not fit."""
         rows = await self.rows(statement, parameters)
-        return rows[0] if rows else None
+        with storage_errors(self._connections.place):
+            return tuple(build(kind, row) for row in rows)
+
+    async def record(
+        self,
+        kind: type[T],
+        statement: Executable,
+        parameters: Mapping[str, object] | None = None,
+    ) -> T | None:
+        """Return the first of `records`."""
+        found = await self.records(kind, statement, parameters)
+        return found[0] if found else None
 
     async def scalar(
         self, statement: Executable, parameters: Mapping[str, object] | None = None
     ) -> Any:
         """Return the first column of the first row."""
-        row = await self.row(statement, parameters)
-        return None if row is None else next(iter(row.values()))
+        rows = await self.rows(statement, parameters)
+        return next(iter(rows[0].values())) if rows else None
 
     async def write(
         self, statement: Executable, parameters: Mapping[str, object] | None = None

@@ -1,0 +1,471 @@
+"""The replay venue: recorded bars played on a simulated market clock, orders matched on paper.
+
+How an instant goes, and when an order from chat fills: docs/adr/0006-replay-market.md.
+"""
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from engine.bars import Bars, from_ms, to_ms
+from engine.domain.accounts import Balance
+from engine.domain.bars import Bar, Timeframe
+from engine.domain.ids import AccountId, AssetId, ClientOrderId, InstrumentId
+from engine.domain.instruments import Instrument
+from engine.domain.money import ZERO, exact
+from engine.domain.orders import Fill, Order, OrderState
+from engine.errors import (
+    ConfigError,
+    OrderNotFound,
+    OrderRefused,
+    OrderStateUnknown,
+    StorageError,
+    UnknownInstrument,
+)
+from engine.ports import (
+    BarsClosed,
+    FillReported,
+    OrderReport,
+    OrderReported,
+    ReplayEnded,
+    SettableClock,
+    TimeAdvanced,
+    VenueCapabilities,
+    VenueMessage,
+    VenuePosition,
+    WallClock,
+)
+from engine.venues.admission import NOTHING_PLACED, check_order
+from engine.venues.book import Book, WorkingOrder
+from engine.venues.bookstore import BookStore, Journal, encode, restore
+from engine.venues.funds import locks
+from engine.venues.matching import BarOpen, Matcher
+from engine.venues.models import Draw, FillModels
+from engine.venues.pace import Pace
+from engine.venues.tape import NO_TRADE, Lane, Tape, plan_replay
+
+DATA_ENDED = "The market is closed: recorded data has ended."
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+class ReplayVenue:
+    """Plays recorded series and trades against them; keeps the Venue port.
+
+    Args:
+        account_id: The one account it holds.
+        instruments: Everything it lists; each series' instrument among them.
+        series: Recorded bars, any number of time frames per instrument.
+        clock: The market clock; this venue is the one that moves it.
+        wall: Real time, for the pace alone.
+        opening_balances: Deposited once, when the books are new.
+        store: Where the books are kept; None keeps them in memory only (backtests).
+        models: Fees, slippage, latency, share of volume, leverage.
+        seed: Of everything random.
+        speed: Market seconds per wall second; None plays as fast as it is asked.
+        start_after: So many bars of each series are history before it starts.
+        rebase: Move series of other dates to a shared start; `note` tells of it.
+
+    Raises:
+        DataError: From the constructor: no series, or one too short.
+        ConfigError: From the constructor: a series of an instrument that is not listed; from
+            the first use: the stored books belong to other data.
+        StorageError: From any method: the books can't be read or written.
+    """
+
+    capabilities = VenueCapabilities(
+        quote_quantity=True, linked_exits=True, stop_orders=True, reduce_only=True, replayed=True
+    )
+
+    def __init__(
+        self,
+        *,
+        account_id: AccountId,
+        instruments: Sequence[Instrument],
+        series: Sequence[Bars],
+        clock: SettableClock,
+        wall: WallClock,
+        opening_balances: Mapping[AssetId, Decimal],
+        store: BookStore | None = None,
+        models: FillModels | None = None,
+        seed: int = 0,
+        speed: float | None = None,
+        start_after: int = 0,
+        rebase: bool = False,
+    ) -> None:
+        plan = plan_replay(series, start_after=start_after, rebase=rebase)
+        self.note = plan.note
+        self._clock = clock
+        self._tape = Tape(plan.series)
+        self._start_ms = plan.start_ms
+        self._book = Book(account_id, instruments, opening_balances)
+        self._check_listed()
+        self._models = models or FillModels()
+        self._seed = seed
+        self._matcher = Matcher(self._book, self._models, seed)
+        self._store = store
+        self._journal = None if store is None else Journal(store)
+        self._pace = Pace(wall, speed)
+        self._timed: list[WorkingOrder] = []
+        self._outbox: deque[VenueMessage] = deque()
+        self._wanted: set[tuple[InstrumentId, Timeframe]] = set()
+        self._shows_all = True
+        self._is_open = False
+        self._is_marked = False  # the store knows which data the books belong to
+        self._ended = False
+        self._next = 0  # index of the first closing on the tape that has not happened
+        self._now_ms = plan.start_ms
+        self._now = from_ms(plan.start_ms)
+        self._known_ms = plan.start_ms  # bars closed by here have been shown
+        self._standing: list[Bar] | None = None  # bars of this instant, until they are handled
+
+    def _check_listed(self) -> None:
+        for name in self._tape.lanes:
+            if name not in self._book.instruments:
+                raise ConfigError(
+                    f"There is data for {name}, and no instrument of that name. "
+                    "Describe it, or leave the file out."
+                )
+
+    @property
+    def now(self) -> datetime:
+        """Market time: the instant the replay stands at."""
+        return self._now
+
+    # --- opening and closing --------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Read the books and set the market clock; every other method does so first."""
+        if self._is_open:
+            return
+        self._is_open = True
+        page = None if self._store is None else self._store.read()
+        if page is not None and page.markers:
+            self._check_same_data(page.markers)
+            self._is_marked = True
+            restore(self._book, page)
+            self._stand_at(int(page.markers["cursor"]), resumed=True)
+        else:
+            self._stand_at(self._start_ms, resumed=False)
+            await self._commit()
+        self._clock.advance_to(self._now)
+
+    def _check_same_data(self, markers: Mapping[str, str]) -> None:
+        stored: dict[str, str] = json.loads(markers["data"])
+        present = self._fingerprints()
+        changed = sorted(name for name, print_ in stored.items() if present.get(name) != print_)
+        if changed or markers["seed"] != str(self._seed):
+            what = ", ".join(changed) or "another seed"
+            raise ConfigError(
+                f"The replay stands in the middle of other data ({what}). Nothing was changed. "
+                "Bring back the same files and settings, or start afresh (--fresh)."
+            )
+
+    def _fingerprints(self) -> dict[str, str]:
+        prints = {}
+        for one in self._tape.series:
+            digest = hashlib.sha256(one.bars.timestamp.tobytes())
+            digest.update(one.bars.close.tobytes())
+            prints[f"{one.instrument_id} {one.bars.timeframe}"] = digest.hexdigest()[:16]
+        return prints
+
+    def _stand_at(self, now_ms: int, *, resumed: bool) -> None:
+        """Stand at an instant whose matching is done, its bars not handled yet if resumed."""
+        self._now_ms = now_ms
+        self._now = from_ms(now_ms)
+        self._tape.seek(now_ms)
+        self._next = self._tape.index_at(now_ms + 1)
+        self._known_ms = now_ms
+        self._set_marks()
+        self._timed = [
+            working
+            for working in self._book.orders.values()
+            if working.is_live
+            and (working.active_at > self._now or working.order.expires_at is not None)
+        ]
+        if resumed and now_ms > self._start_ms:
+            self._known_ms = now_ms - 1
+            closings = range(self._tape.index_at(now_ms), self._next)
+            rows = [self._tape.close(index) for index in closings]
+            self._standing = [close.series.bar(close.row) for close in rows]
+            self._repeat_reports()
+
+    def _set_marks(self) -> None:
+        for name, lane in self._tape.lanes.items():
+            known = lane.last.close if lane.last is not None else lane.bar(0).open
+            self._book.marks[name] = known
+
+    def _repeat_reports(self) -> None:
+        """Tell again what happened at the instant it stands at: nobody may have heard."""
+        for fill in self._book.fills:
+            if fill.ts_event >= self._now:
+                self._outbox.append(FillReported(fill))
+        for working in self._book.orders.values():
+            if working.ts_last >= self._now and working.state is not OrderState.ACKNOWLEDGED:
+                self._outbox.append(OrderReported(working.report()))
+
+    async def close(self) -> None:
+        """Write what waits and let go of the books; harmless when repeated."""
+        if self._journal is not None:
+            await self._journal.close()
+
+    # --- the stream -----------------------------------------------------------------------
+
+    async def stream(
+        self, subscriptions: Iterable[tuple[InstrumentId, Timeframe]]
+    ) -> AsyncIterator[VenueMessage]:
+        """Yield what happens; see the port. A new stream takes over from the one before."""
+        await self._flush()
+        self._subscribe(subscriptions)
+        if self._standing is not None:
+            yield TimeAdvanced(self._now)
+        while True:
+            while self._outbox:
+                yield self._outbox.popleft()
+            if self._standing is not None:
+                self._known_ms = self._now_ms
+                if bars := self._shown(self._standing):
+                    yield BarsClosed(self._now, bars)
+                self._standing = None  # asked for more: they have been handled
+            if self._book.live and await self._match_open():
+                continue
+            due_ms = self._next_instant()
+            if due_ms is None:
+                if not self._ended:
+                    self._ended = True
+                    yield ReplayEnded(len(self._tape))
+                await self._pace.until_stirred()
+            elif await self._pace.wait(self._now_ms, due_ms, self._step_ms(due_ms)):
+                self._move_to(due_ms)
+                await self._commit()
+                yield TimeAdvanced(self._now)
+
+    def _subscribe(self, subscriptions: Iterable[tuple[InstrumentId, Timeframe]]) -> None:
+        self._wanted = set(subscriptions)
+        recorded = {(one.instrument_id, one.bars.timeframe) for one in self._tape.series}
+        self._shows_all = recorded <= self._wanted
+        for instrument_id, timeframe in sorted(self._wanted - recorded):
+            raise UnknownInstrument(
+                f"No {timeframe} bars of {instrument_id} are recorded. Nothing was started. "
+                f"Recorded: {self._recorded()}."
+            )
+
+    def _recorded(self) -> str:
+        return ", ".join(
+            sorted(f"{one.instrument_id} {one.bars.timeframe}" for one in self._tape.series)
+        )
+
+    def _shown(self, bars: list[Bar]) -> tuple[Bar, ...]:
+        if self._shows_all:
+            return tuple(bars)
+        return tuple(bar for bar in bars if (bar.instrument_id, bar.timeframe) in self._wanted)
+
+    def _next_instant(self) -> int | None:
+        """Return when something happens next: a bar closes or, for live orders, opens."""
+        if self._next >= len(self._tape):
+            return None
+        due_ms = self._tape.close(self._next).end_ms
+        for name in self._book.live:
+            lane = self._tape.lanes[name]
+            if not lane.has_ended and (start := int(lane.starts[lane.next])) > self._now_ms:
+                due_ms = min(due_ms, start)
+        for working in self._timed:
+            for at in (working.active_at, working.order.expires_at):
+                if at is not None and working.is_live and at > self._now:
+                    due_ms = min(due_ms, _ceil_ms(at))
+        return due_ms
+
+    def _step_ms(self, due_ms: int) -> int:
+        return self._tape.close(self._next).series.bars.timeframe.seconds * 1000
+
+    def _move_to(self, now_ms: int) -> None:
+        """Move the market clock, and match what rested through the bars that close now."""
+        self._now_ms = now_ms
+        self._now = now = from_ms(now_ms)
+        self._clock.advance_to(now)
+        bars: list[Bar] = []
+        tape, book = self._tape, self._book
+        while self._next < len(tape):
+            close = tape.close(self._next)
+            if close.end_ms != now_ms:
+                break
+            self._next += 1
+            bar = close.series.bar(close.row)
+            bars.append(bar)
+            if close.matches:
+                if bar.instrument_id in book.live and bar.state not in NO_TRADE:
+                    self._outbox.extend(self._matcher.at_close(bar, now))
+                self._pass(tape.lanes[bar.instrument_id], bar)
+        self._standing = bars
+        if self._timed:
+            self._outbox.extend(self._matcher.expire(now))
+            self._timed = [working for working in self._timed if working.is_live]
+
+    def _pass(self, lane: Lane, bar: Bar) -> None:
+        """Leave a bar behind; the last one of its instrument ends what waits for a next open."""
+        lane.next += 1
+        lane.last = bar
+        self._book.marks[bar.instrument_id] = bar.close
+        if lane.has_ended:
+            for working in list(self._book.live.get(bar.instrument_id, {}).values()):
+                if working.takes_market:
+                    ended = OrderState.CANCELLED
+                    self._outbox.append(self._matcher.end(working, ended, self._now, DATA_ENDED))
+
+    async def _match_open(self) -> bool:
+        """Match live orders with the open of bars under way; tell whether anything happened."""
+        for name in tuple(self._book.live):
+            lane = self._tape.lanes[name]
+            bar = lane.under_way(self._now_ms)
+            if bar is not None:
+                self._outbox.extend(self._matcher.at_open(_opening(bar, lane.last), self._now))
+        if not self._outbox:
+            return False
+        await self._commit()
+        return True
+
+    async def _commit(self) -> None:
+        change = self._book.take_dirty()
+        if self._journal is None:
+            return
+        markers = {"cursor": str(self._now_ms)}
+        if not self._is_marked:
+            markers |= {"data": json.dumps(self._fingerprints()), "seed": str(self._seed)}
+            self._is_marked = True
+        await self._journal.write(encode(self._book, change, markers))
+
+    async def _flush(self) -> None:
+        """Return when what will be answered is on disk."""
+        await self.open()
+        if self._journal is not None:
+            await self._journal.flush()
+
+    # --- orders ---------------------------------------------------------------------------
+
+    async def instruments(self) -> tuple[Instrument, ...]:
+        return tuple(self._book.instruments.values())
+
+    async def submit_order(self, order: Order) -> OrderReport:
+        """Place `order` at the present market time; see the port.
+
+        Raises:
+            OrderRefused and its subclasses: It is not there.
+            OrderStateUnknown: The books could not be written: it may be there after a restart.
+        """
+        await self.open()
+        working = self._book.orders.get(order.client_order_id)
+        try:
+            if working is not None:
+                await self._flush()
+            else:
+                working = self._accept(order)
+                await self._commit()
+        except StorageError as exc:
+            raise OrderStateUnknown(
+                f"{order.instrument_id}: {exc} The order may or may not be there.",
+            ) from exc
+        return working.report()
+
+    def _accept(self, order: Order) -> WorkingOrder:
+        check_order(self._book, self._models, order, self._now)
+        lane = self._tape.lanes.get(order.instrument_id)
+        if lane is None or lane.has_ended:
+            raise OrderRefused(
+                f"{order.instrument_id}: the market is closed: recorded data has ended. "
+                f"{NOTHING_PLACED}"
+            )
+        travel = self._models.latency.travel(Draw(self._seed, order.client_order_id, 0))
+        working = WorkingOrder(
+            order=order,
+            state=OrderState.ACKNOWLEDGED,
+            sent_at=self._now,
+            active_at=self._now + travel,
+            ts_last=self._now,
+        )
+        self._book.add(working)
+        if travel or order.expires_at is not None:
+            self._timed.append(working)
+        self._pace.stir()
+        return working
+
+    async def cancel_order(self, order: Order) -> None:
+        await self.open()
+        working = self._book.orders.get(order.client_order_id)
+        if working is None or not working.is_live:
+            state = "is not there" if working is None else f"has ended ({working.state})"
+            raise OrderNotFound(f"{order.instrument_id}: order {order.client_order_id} {state}.")
+        report = self._matcher.end(working, OrderState.CANCELLED, self._now, "")
+        try:
+            await self._commit()
+        except StorageError as exc:
+            raise OrderStateUnknown(f"{order.instrument_id}: {exc}") from exc
+        self._outbox.append(report)
+        self._pace.stir()
+
+    # --- questions ------------------------------------------------------------------------
+
+    async def find_order(
+        self, client_order_id: ClientOrderId, instrument_id: InstrumentId
+    ) -> OrderReport | None:
+        await self._flush()
+        working = self._book.orders.get(client_order_id)
+        return None if working is None else working.report()
+
+    async def open_orders(self) -> tuple[OrderReport, ...]:
+        """Return what is live, oldest first."""
+        await self._flush()
+        return tuple(working.report() for working in self._book.orders.values() if working.is_live)
+
+    async def fills_since(self, since: datetime | None) -> tuple[Fill, ...]:
+        await self._flush()
+        fills = self._book.fills
+        return tuple(fill for fill in fills if since is None or fill.ts_event >= since)
+
+    async def balances(self) -> tuple[Balance, ...]:
+        await self._flush()
+        with exact():
+            return self._book.balances(locks(self._book, self._models))
+
+    async def positions(self) -> tuple[VenuePosition, ...]:
+        await self._flush()
+        return self._book.positions()
+
+    async def history(
+        self,
+        instrument_id: InstrumentId,
+        timeframe: Timeframe,
+        *,
+        before: datetime,
+        limit: int,
+    ) -> Bars:
+        """Return recorded bars that have been shown by now; see the port.
+
+        Raises:
+            UnknownInstrument: No such series is recorded.
+        """
+        await self.open()
+        for one in self._tape.series:
+            if (one.instrument_id, one.bars.timeframe) == (instrument_id, timeframe):
+                last = one.closed_by(min(to_ms(before), self._known_ms))
+                return one.bars[max(last - limit, 0) : last]
+        raise UnknownInstrument(
+            f"No {timeframe} bars of {instrument_id} are recorded. Recorded: {self._recorded()}."
+        )
+
+
+def _opening(bar: Bar, last: Bar | None) -> BarOpen:
+    return BarOpen(
+        bar.instrument_id,
+        bar.timestamp,
+        bar.end,
+        bar.open,
+        bar.volume,
+        last.high - last.low if last is not None else ZERO,
+    )
+
+
+def _ceil_ms(instant: datetime) -> int:
+    return -((_EPOCH - instant) // _MILLISECOND)

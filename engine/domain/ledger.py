@@ -1,0 +1,468 @@
+"""The ledger: one account's state as a fold over its entries.
+
+Cash is the signed flow of every asset: buying spot or opening a contract takes the position's
+value out of the settlement asset's cash and puts it into the position's cost, so that for every
+kind of instrument equity = sum of cash + sum of value(position, mark), and what the venue shows
+as a wallet is cash plus the cost of open contracts.
+
+Realised P&L is derived, not posted: each position folds its own movements in canonical order
+(ts_event, sequence, entry_id). A movement that arrives late is put in its place and the position
+folded again from there, so that any order of arrival, with any repeats, gives the same state.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from engine.domain.accounts import Account, CostMethod
+from engine.domain.entries import LedgerEntry
+from engine.domain.ids import AssetId, BookId, EntryId, InstrumentId
+from engine.domain.instruments import Instrument, InstrumentKind
+from engine.domain.money import ZERO, exact
+from engine.domain.movements import Line, Movement, Reading, UnbookableEntry, read_entry
+from engine.domain.orders import PositionSide
+from engine.domain.positions import Folded, Position, PositionFold
+from engine.domain.trades import RoundTrip
+
+__all__ = ["Booked", "Ledger", "Position", "Totals", "UnbookableEntry"]
+
+_CHECKPOINT_EVERY = 1024  # movements; a late one costs at most this many folds more than it must
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Running totals since the account opened, in one asset.
+
+    Attributes:
+        realized: Before fees.
+        fees: Positive is a cost.
+        funding, interest, flows: Positive was received; flows are deposits less withdrawals,
+            adjustments included.
+        unconverted: Assets booked without a rate: they count as nothing here until they are
+            priced, and then show as revaluation.
+    """
+
+    realized: Decimal = ZERO
+    fees: Decimal = ZERO
+    funding: Decimal = ZERO
+    interest: Decimal = ZERO
+    flows: Decimal = ZERO
+    unconverted: tuple[AssetId, ...] = ()
+
+    @property
+    def net(self) -> Decimal:
+        """What was made: realised less fees plus funding and interest."""
+        with exact():
+            return self.realized - self.fees + self.funding + self.interest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booked:
+    """What booking one entry did.
+
+    Attributes:
+        applied: False when the entry had been booked before; then nothing below is told.
+        realized_pnl: Of this entry, reporting asset, before fees; None where it opened, added
+            or was no trade.
+        closed_trade: The round trip that this entry ended.
+        after: The position as it is now; None where the entry names no instrument.
+    """
+
+    applied: bool
+    realized_pnl: Decimal | None = None
+    closed_trade: RoundTrip | None = None
+    after: Position | None = None
+
+    @property
+    def position(self) -> Position:
+        """The entry's position as it is now, later movements included.
+
+        Raises:
+            ValueError: The entry names no instrument.
+        """
+        if self.after is None:
+            raise ValueError("the entry names no instrument, so there is no position")
+        return self.after
+
+
+class _Sums:
+    """Running totals of one asset, or converted."""
+
+    __slots__ = ("fees", "flows", "funding", "interest")
+
+    def __init__(self) -> None:
+        self.fees = self.funding = self.interest = self.flows = ZERO
+
+
+class _Slot:
+    """The movements, totals and fold of one (book, instrument, side); or of a book's cash."""
+
+    __slots__ = (
+        "checkpoints",
+        "converted",
+        "corrected",
+        "fold",
+        "movements",
+        "native",
+        "position",
+        "start",
+        "unconverted",
+    )
+
+    def __init__(self, start: PositionFold | None) -> None:
+        self.start = start
+        self.fold = None if start is None else start.copy()
+        self.movements: list[Movement] = []
+        self.checkpoints: list[PositionFold] = []  # [i]: after (i + 1) * _CHECKPOINT_EVERY
+        self.corrected: dict[EntryId, EntryId] = {}  # original -> the entry that undoes it
+        self.native: dict[AssetId, _Sums] = {}
+        self.converted = _Sums()
+        self.unconverted: set[AssetId] = set()
+        self.position: Position | None = None  # as of the last question
+
+    def add_lines(self, reading: Reading) -> None:
+        for name, lines in (
+            ("fees", reading.fees),
+            ("funding", reading.funding),
+            ("interest", reading.interest),
+            ("flows", reading.flows),
+        ):
+            for line in lines:
+                self._add(name, line)
+        self.unconverted.update(reading.unconverted)
+
+    def _add(self, name: str, line: Line) -> None:
+        sums = self.native.get(line.asset)
+        if sums is None:
+            sums = self.native[line.asset] = _Sums()
+        setattr(sums, name, getattr(sums, name) + line.amount)
+        setattr(self.converted, name, getattr(self.converted, name) + line.converted)
+
+    def add_movement(self, fold: PositionFold, movement: Movement) -> Folded:
+        """Fold the movement in its canonical place."""
+        self.position = None
+        movements = self.movements
+        undoes = movement.corrects is not None or movement.entry_id in self.corrected
+        if movement.corrects is not None:
+            self.corrected[movement.corrects] = movement.entry_id
+        if not undoes and (not movements or movements[-1] < movement):
+            movements.append(movement)
+            folded = fold.fold(movement)
+            self._checkpoint(fold, len(movements))
+            return folded
+        place = bisect_left(movements, movement)
+        movements.insert(place, movement)
+        # What a correction undoes may lie anywhere before it: rare enough to start over.
+        return self._fold_again(0 if undoes else place, movement)
+
+    def _fold_again(self, place: int, wanted: Movement) -> Folded:
+        """Fold from the last checkpoint before `place`; return what `wanted` did."""
+        skipped = self._undone()
+        del self.checkpoints[place // _CHECKPOINT_EVERY :]
+        start = self.checkpoints[-1] if self.checkpoints else self.start
+        assert start is not None  # noqa: S101 - a slot with movements has a fold
+        fold = self.fold = start.copy()
+        result = Folded(None, None)
+        begin = len(self.checkpoints) * _CHECKPOINT_EVERY
+        for index in range(begin, len(self.movements)):
+            movement = self.movements[index]
+            if movement.entry_id not in skipped:
+                folded = fold.fold(movement)
+                if movement is wanted:
+                    result = folded
+            self._checkpoint(fold, index + 1)
+        return result
+
+    def _undone(self) -> set[EntryId]:
+        """Return corrections and what they correct, where both have arrived."""
+        if not self.corrected:
+            return set()
+        here = {movement.entry_id for movement in self.movements}
+        pairs = [pair for pair in self.corrected.items() if here.issuperset(pair)]
+        return {entry_id for pair in pairs for entry_id in pair}
+
+    def _checkpoint(self, fold: PositionFold, count: int) -> None:
+        if count % _CHECKPOINT_EVERY == 0:
+            self.checkpoints.append(fold.copy())
+
+
+_SlotKey = tuple[BookId, InstrumentId | None, PositionSide]
+
+
+class Ledger:
+    """One account's books. `instruments` may grow while the ledger is used."""
+
+    def __init__(self, account: Account, instruments: Mapping[InstrumentId, Instrument]) -> None:
+        self.account = account
+        self._instruments = instruments
+        self._fifo = account.cost_method is CostMethod.FIFO
+        self._booked: set[EntryId] = set()
+        self._slots: dict[_SlotKey, _Slot] = {}
+        self._open: dict[_SlotKey, _Slot] = {}
+        self._cash: dict[AssetId, Decimal] = {}
+        self._positions: tuple[Position, ...] | None = None
+        self._totals: dict[tuple[BookId | None, InstrumentId | None], Totals] = {}
+        self._by_book: dict[BookId, Totals] = {}
+        self._by_instrument: dict[InstrumentId, Totals] = {}
+        self._trades: dict[BookId | None, tuple[RoundTrip, ...]] = {}
+
+    @classmethod
+    def replay(
+        cls,
+        account: Account,
+        instruments: Mapping[InstrumentId, Instrument],
+        entries: Iterable[LedgerEntry],
+    ) -> "Ledger":
+        """Return the ledger that the entries make, in whatever order they come."""
+        ledger = cls(account, instruments)
+        # In canonical order every fold is a step forward, however they were stored.
+        for entry in sorted(entries, key=lambda e: (e.ts_event, e.sequence, e.entry_id)):
+            ledger.apply(entry)
+        return ledger
+
+    # --- booking -----------------------------------------------------------------------------
+
+    def has(self, entry_id: EntryId) -> bool:
+        return entry_id in self._booked
+
+    def apply(self, entry: LedgerEntry) -> bool:
+        """Book the entry; return False and change nothing when it was booked before.
+
+        Raises:
+            UnbookableEntry: It is unbalanced, of another account or of an unknown instrument;
+                nothing was changed.
+        """
+        return self.book(entry).applied
+
+    def book(self, entry: LedgerEntry) -> Booked:
+        """Book the entry and tell what it did.
+
+        Raises:
+            UnbookableEntry: As `apply`.
+        """
+        if entry.entry_id in self._booked:
+            return Booked(applied=False, after=self._position_of(entry))
+        instrument = self._instrument_of(entry)
+        with exact():
+            reading = read_entry(entry, instrument, self.account.reporting)
+            key = (entry.book_id, entry.instrument_id, entry.position_side)
+            slot = self._slots.get(key)
+            if slot is None:
+                slot = self._slots[key] = self._new_slot(key, instrument)
+            for asset, amount in reading.cash:
+                self._cash[asset] = self._cash.get(asset, ZERO) + amount
+            slot.add_lines(reading)
+            folded = self._fold(key, slot, reading.movement)
+        self._booked.add(entry.entry_id)
+        self._positions = None
+        self._totals.clear()
+        self._by_book = {}
+        self._by_instrument = {}
+        self._trades.clear()
+        return Booked(
+            applied=True,
+            realized_pnl=folded.realized,
+            closed_trade=folded.closed,
+            after=_position(slot),
+        )
+
+    def _instrument_of(self, entry: LedgerEntry) -> Instrument | None:
+        if entry.account_id != self.account.id:
+            raise UnbookableEntry(
+                f"{entry.entry_id} is of account {entry.account_id}, not {self.account.id}"
+            )
+        if entry.instrument_id is None:
+            return None
+        instrument = self._instruments.get(entry.instrument_id)
+        if instrument is None:
+            raise UnbookableEntry(f"{entry.entry_id}: unknown instrument {entry.instrument_id}")
+        return instrument
+
+    def _new_slot(self, key: _SlotKey, instrument: Instrument | None) -> _Slot:
+        if instrument is None:
+            return _Slot(None)
+        return _Slot(PositionFold(key[0], instrument, key[2], fifo=self._fifo))
+
+    def _fold(self, key: _SlotKey, slot: _Slot, movement: Movement | None) -> Folded:
+        if movement is None or slot.fold is None:
+            return Folded(None, None)
+        folded = slot.add_movement(slot.fold, movement)
+        if slot.fold.quantity:
+            self._open[key] = slot
+        else:
+            self._open.pop(key, None)
+        return folded
+
+    def _position_of(self, entry: LedgerEntry) -> Position | None:
+        slot = self._slots.get((entry.book_id, entry.instrument_id, entry.position_side))
+        return None if slot is None else _position(slot)
+
+    # --- positions ---------------------------------------------------------------------------
+
+    def position(
+        self,
+        book_id: BookId,
+        instrument_id: InstrumentId,
+        side: PositionSide = PositionSide.NET,
+    ) -> Position:
+        """Return the book's position; a flat one when it holds none.
+
+        Raises:
+            KeyError: The instrument is unknown.
+        """
+        slot = self._slots.get((book_id, instrument_id, side))
+        found = None if slot is None else _position(slot)
+        if found is not None:
+            return found
+        return Position(book_id=book_id, instrument=self._instruments[instrument_id], side=side)
+
+    def positions(self) -> tuple[Position, ...]:
+        """Return open positions by book, instrument and side."""
+        if self._positions is None:
+            found = (_position(slot) for slot in self._open.values())
+            self._positions = tuple(
+                sorted(
+                    (position for position in found if position is not None),
+                    key=lambda p: (p.book_id, p.instrument_id, p.side),
+                )
+            )
+        return self._positions
+
+    def net_quantity(self, instrument_id: InstrumentId) -> Decimal:
+        """Return the signed quantity over all books and sides: what the venue should hold."""
+        with exact():
+            return sum(
+                (p.quantity for p in self.positions() if p.instrument_id == instrument_id), ZERO
+            )
+
+    # --- money -------------------------------------------------------------------------------
+
+    def cash(self) -> Mapping[AssetId, Decimal]:
+        """Return the signed flow of each asset; a spot position's base is not cash."""
+        return self._cash.copy()
+
+    def balances(self) -> Mapping[AssetId, Decimal]:
+        """Return holdings as the venue shows them.
+
+        Per asset: cash, plus the base of spot positions, plus the cost of open contracts (a
+        venue's wallet does not pay a contract's value when it is opened).
+        """
+        with exact():
+            held = self._cash.copy()
+            for position in self.positions():
+                instrument = position.instrument
+                if instrument.kind is InstrumentKind.SPOT:
+                    asset, amount = instrument.base, position.quantity
+                else:
+                    asset, amount = instrument.settlement, position.cost
+                held[asset] = held.get(asset, ZERO) + amount
+        return held
+
+    def totals(
+        self, *, book_id: BookId | None = None, instrument_id: InstrumentId | None = None
+    ) -> Totals:
+        """Return running totals in the reporting asset, of all or of one book or instrument."""
+        key = (book_id, instrument_id)
+        found = self._totals.get(key)
+        if found is None:
+            found = self._totals[key] = _converted(list(self._slots_of(book_id, instrument_id)))
+        return found
+
+    def totals_by_book(self) -> Mapping[BookId, Totals]:
+        """Return the totals of every book that was ever booked on, reporting asset."""
+        if not self._by_book:
+            groups: dict[BookId, list[_Slot]] = {}
+            for key, slot in self._slots.items():
+                groups.setdefault(key[0], []).append(slot)
+            self._by_book = {book_id: _converted(groups[book_id]) for book_id in sorted(groups)}
+        return self._by_book
+
+    def totals_by_instrument(self) -> Mapping[InstrumentId, Totals]:
+        """Return the totals of every instrument that was ever booked, reporting asset."""
+        if not self._by_instrument:
+            groups: dict[InstrumentId, list[_Slot]] = {}
+            for key, slot in self._slots.items():
+                if key[1] is not None:
+                    groups.setdefault(key[1], []).append(slot)
+            self._by_instrument = {name: _converted(groups[name]) for name in sorted(groups)}
+        return self._by_instrument
+
+    def totals_by_asset(
+        self, *, book_id: BookId | None = None, instrument_id: InstrumentId | None = None
+    ) -> Mapping[AssetId, Totals]:
+        """Return the same in the assets they were booked in, unconverted.
+
+        For each asset: realized - fees + funding + interest + flows = cash + the cost of open
+        positions settled in it.
+        """
+        realized: dict[AssetId, Decimal] = {}
+        found: dict[AssetId, list[_Sums]] = {}
+        for slot in self._slots_of(book_id, instrument_id):
+            for asset, sums in slot.native.items():
+                found.setdefault(asset, []).append(sums)
+            if slot.fold is not None:
+                asset = slot.fold.instrument.settlement
+                found.setdefault(asset, [])
+                with exact():
+                    realized[asset] = realized.get(asset, ZERO) + slot.fold.realized
+        return {
+            asset: _added(found[asset], realized.get(asset, ZERO), ()) for asset in sorted(found)
+        }
+
+    def _slots_of(
+        self, book_id: BookId | None, instrument_id: InstrumentId | None
+    ) -> Iterable[_Slot]:
+        return (
+            slot
+            for key, slot in self._slots.items()
+            if (book_id is None or key[0] == book_id)
+            and (instrument_id is None or key[1] == instrument_id)
+        )
+
+    # --- round trips -------------------------------------------------------------------------
+
+    def trades(self, *, book_id: BookId | None = None) -> Sequence[RoundTrip]:
+        """Return closed round trips by exit time."""
+        found = self._trades.get(book_id)
+        if found is None:
+            folds = (slot.fold for slot in self._slots_of(book_id, None))
+            trades = (trade for fold in folds if fold is not None for trade in fold.trades)
+            found = self._trades[book_id] = tuple(sorted(trades, key=lambda trade: trade.key))
+        return found
+
+    def untraded(self, *, book_id: BookId | None = None) -> Decimal:
+        """Return the net P&L that belongs to no round trip, open or closed, reporting asset.
+
+        E.g. the entry fee of a position that was handed to another book before it was exited.
+        """
+        folds = (slot.fold for slot in self._slots_of(book_id, None))
+        with exact():
+            return sum((fold.untraded for fold in folds if fold is not None), ZERO)
+
+
+def _position(slot: _Slot) -> Position | None:
+    if slot.position is None and slot.fold is not None:
+        slot.position = slot.fold.position()
+    return slot.position
+
+
+def _converted(slots: Sequence[_Slot]) -> Totals:
+    with exact():
+        realized = sum(
+            (slot.fold.realized_converted for slot in slots if slot.fold is not None), ZERO
+        )
+    unconverted = sorted({asset for slot in slots for asset in slot.unconverted})
+    return _added([slot.converted for slot in slots], realized, tuple(unconverted))
+
+
+def _added(parts: Sequence[_Sums], realized: Decimal, unconverted: tuple[AssetId, ...]) -> Totals:
+    with exact():
+        return Totals(
+            realized=realized,
+            fees=sum((part.fees for part in parts), ZERO),
+            funding=sum((part.funding for part in parts), ZERO),
+            interest=sum((part.interest for part in parts), ZERO),
+            flows=sum((part.flows for part in parts), ZERO),
+            unconverted=unconverted,
+        )

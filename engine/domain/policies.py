@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from engine.domain.ids import InstrumentId, RunId
-from engine.domain.orders import OrderType, TimeInForce
+from engine.domain.orders import OrderSide, OrderType, TimeInForce
 
 
 class RepriceRule(StrEnum):
@@ -99,3 +99,19 @@ class Signal:
     tag: str = ""
     policy: OrderPolicy = DEFAULT_POLICY
     exit_plan: ExitPlan | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionChange:
+    """One step towards a target.
+
+    Attributes:
+        quantity: Positive, on the quantity increment.
+        reduces: It only shrinks the position.
+        quote_quantity: Spend this much of the quote instead (whole-cash spot entries).
+    """
+
+    side: OrderSide
+    quantity: Decimal
+    reduces: bool
+    quote_quantity: Decimal | None = None

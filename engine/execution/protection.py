@@ -1,0 +1,131 @@
+"""Keep what rests at the venue equal to what the exit plan wants: a diff, safe to repeat."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from engine.domain.ids import ClientOrderId, OrderGroupId, digest_id
+from engine.domain.instruments import Instrument
+from engine.domain.orders import Order, OrderPurpose, OrderSide, OrderState, OrderType
+from engine.domain.records import ExitPlanState
+from engine.execution.exits import WantedExit, wanted_exits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtectionChange:
+    """Orders to place first, then orders to cancel: the old stop works until the new one does."""
+
+    place: tuple[Order, ...] = ()
+    cancel: tuple[Order, ...] = ()
+
+
+NOTHING = ProtectionChange()
+
+
+def group_of(state: ExitPlanState) -> OrderGroupId:
+    """Return the group that all exits of this position share."""
+    return OrderGroupId(
+        digest_id("g", state.account_id, state.book_id, state.instrument_id, state.position_side)
+    )
+
+
+def protect(
+    state: ExitPlanState | None,
+    quantity: Decimal,
+    working: Iterable[Order],
+    instrument: Instrument,
+    *,
+    now: datetime,
+    hold_targets: bool,
+) -> ProtectionChange:
+    """Return the orders that bring the venue in line with the plan.
+
+    Args:
+        state: The plan, None when there is none (then everything of the group goes).
+        quantity: The position, signed; zero cancels all.
+        working: Protective orders of the position that have not ended.
+        hold_targets: The venue links exits, so take-profit rungs may rest beside the stop.
+    """
+    orders = [order for order in working if order.state is not OrderState.CANCEL_PENDING]
+    if state is None or quantity == 0:
+        return ProtectionChange(cancel=tuple(orders))
+    wanted = [
+        exit_
+        for exit_ in wanted_exits(state, quantity, instrument)
+        if exit_.is_stop or hold_targets
+    ]
+    place: list[Order] = []
+    kept: set[str] = set()
+    for exit_ in wanted:
+        match = next((o for o in orders if _is(o, exit_) and o.client_order_id not in kept), None)
+        if match is not None:
+            kept.add(match.client_order_id)
+        else:
+            place.append(_order(state, quantity, exit_, now))
+    stale = tuple(order for order in orders if order.client_order_id not in kept)
+    return ProtectionChange(place=tuple(place), cancel=stale)
+
+
+def is_protected(state: ExitPlanState, quantity: Decimal, working: Iterable[Order]) -> bool:
+    """Tell whether stops work at the venue for all of the position, or none was asked for."""
+    if quantity == 0 or state.stop_price is None:
+        return True
+    covered = sum(
+        (o.leaves_quantity for o in working if o.purpose is OrderPurpose.STOP and o.is_working),
+        Decimal(0),
+    )
+    return covered >= abs(quantity)
+
+
+def _is(order: Order, wanted: WantedExit) -> bool:
+    if wanted.is_stop:
+        return (
+            order.purpose is OrderPurpose.STOP
+            and order.trigger_price == wanted.price
+            and order.leaves_quantity == wanted.quantity
+        )
+    return (
+        order.purpose is OrderPurpose.TAKE_PROFIT
+        and order.limit_price == wanted.price
+        and order.leaves_quantity == wanted.quantity
+    )
+
+
+def _order(state: ExitPlanState, quantity: Decimal, wanted: WantedExit, now: datetime) -> Order:
+    """Build one exit order; its id is a function of position, place, size and instant."""
+    stop = wanted.is_stop
+    identity = digest_id(
+        "oc",
+        state.account_id,
+        state.book_id,
+        state.instrument_id,
+        state.position_side,
+        f"exit {wanted.rung} {wanted.price} {wanted.quantity}",
+        now.isoformat(),
+    )
+    return Order(
+        client_order_id=ClientOrderId(identity),
+        account_id=state.account_id,
+        book_id=state.book_id,
+        instrument_id=state.instrument_id,
+        position_side=state.position_side,
+        side=OrderSide.SELL if quantity > 0 else OrderSide.BUY,
+        order_type=OrderType.STOP if stop else OrderType.LIMIT,
+        quantity=wanted.quantity,
+        purpose=OrderPurpose.STOP if stop else OrderPurpose.TAKE_PROFIT,
+        trigger_price=wanted.price if stop else None,
+        limit_price=None if stop else wanted.price,
+        reduce_only=True,
+        group_id=group_of(state),
+        reason=_reason(state, stop=stop),
+        ts_init=now,
+        ts_last=now,
+    )
+
+
+def _reason(state: ExitPlanState, *, stop: bool) -> str:
+    if not stop:
+        return "take_profit"
+    trails = state.plan.trail is not None and state.best_price != state.entry_price
+    return "trailing_stop" if trails else "stop"

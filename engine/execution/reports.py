@@ -1,0 +1,44 @@
+"""What a venue's word does to an order. Pure."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from engine.domain.orders import TRANSITIONS, Order, OrderState
+from engine.ports import OrderReport
+
+
+def applied(order: Order, report: OrderReport) -> Order:
+    """Return the order after a report; a stale or repeated report changes nothing.
+
+    Quantities come from fills alone: a report that says "filled" before its fills are booked
+    leaves the order waiting for them.
+    """
+    state = report.state
+    if state in {OrderState.FILLED, OrderState.PARTIALLY_FILLED}:
+        state = _state_until_fills(order, report)
+    if state is order.state or state not in TRANSITIONS[order.state]:
+        return order
+    moved = order.moved(state, at=max(order.ts_last, report.ts_event), message=report.message)
+    return _with_venue_id(moved, report)
+
+
+def lost(order: Order, message: str, at: datetime) -> Order:
+    """Return the order after a request whose answer did not come."""
+    if OrderState.UNKNOWN not in TRANSITIONS[order.state]:
+        return order
+    return order.moved(OrderState.UNKNOWN, at=at, message=message)
+
+
+def _state_until_fills(order: Order, report: OrderReport) -> OrderState:
+    ended_by_amount = order.quote_quantity is not None and report.state is OrderState.FILLED
+    if ended_by_amount and order.filled_quantity > 0:
+        return OrderState.FILLED
+    if order.state in {OrderState.SUBMITTED, OrderState.UNKNOWN, OrderState.INTENDED}:
+        return OrderState.ACKNOWLEDGED
+    return order.state
+
+
+def _with_venue_id(order: Order, report: OrderReport) -> Order:
+    if order.venue_order_id == report.venue_order_id:
+        return order
+    return replace(order, venue_order_id=report.venue_order_id)

@@ -1,0 +1,104 @@
+"""Asking a venue, and what its answer or silence means for the order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.domain.orders import Order, OrderState
+from engine.errors import (
+    OrderNotFound,
+    OrderRefused,
+    OrderStateUnknown,
+    RequestRefused,
+    VenueUnavailable,
+)
+from engine.execution.reports import applied, lost
+from engine.ports import OrderReport, Venue
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The venue has the order."""
+
+    report: OrderReport
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The venue does not have it, for sure."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """No answer: it may or may not have it."""
+
+    message: str
+
+
+Answer = Accepted | Refused | Lost
+
+
+async def submit(venue: Venue, order: Order) -> Answer:
+    """Place one order; every ending is a value, so that a batch can't lose one to another's."""
+    try:
+        return Accepted(await venue.submit_order(order))
+    except OrderStateUnknown as exc:
+        return Lost(exc.user_message)
+    except (OrderRefused, RequestRefused) as exc:
+        return Refused(exc.user_message)
+
+
+async def cancel(venue: Venue, order: Order) -> Answer | None:
+    """Ask for a cancel; None: asked, the report will tell."""
+    try:
+        await venue.cancel_order(order)
+    except OrderNotFound:
+        return await look_up(venue, order)
+    except (OrderStateUnknown, RequestRefused, VenueUnavailable) as exc:
+        return Lost(exc.user_message)
+    return None
+
+
+async def look_up(venue: Venue, order: Order) -> Answer:
+    """Ask what became of an order: only the venue's evidence resolves a doubt."""
+    try:
+        report = await venue.find_order(order.client_order_id, order.instrument_id)
+    except (VenueUnavailable, OrderStateUnknown) as exc:
+        return Lost(exc.user_message)
+    return Refused("the venue has no such order") if report is None else Accepted(report)
+
+
+def after_submit(order: Order, answer: Answer, now: datetime) -> Order:
+    """Return the order after its answer; fills that overtook the answer keep their state."""
+    match answer:
+        case Accepted(report):
+            return applied(order, report)
+        case Refused(message):
+            if order.state.is_terminal or order.filled_quantity:
+                return order
+            return order.moved(OrderState.REJECTED, at=now, message=message)
+        case Lost(message):
+            return lost(order, message, now)
+
+
+def after_cancel(order: Order, answer: Answer | None, now: datetime) -> Order:
+    """Return the order after a cancel request: ended only when the venue says so."""
+    match answer:
+        case None:
+            return order
+        case Accepted(report):
+            return applied(order, report)
+        case Refused(message):
+            if order.state.is_terminal:
+                return order
+            return order.moved(OrderState.CANCELLED, at=now, message=message)
+        case Lost(message):
+            return lost(order, message, now)
+
+
+def in_sending_order(orders: Sequence[Order]) -> tuple[tuple[Order, ...], tuple[Order, ...]]:
+    """Split a batch into what shrinks exposure and what adds it: the former goes out first."""
+    first = tuple(order for order in orders if order.reduce_only)
+    return first, tuple(order for order in orders if not order.reduce_only)

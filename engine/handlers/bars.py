@@ -1,0 +1,265 @@
+"""Bars closed: marks, exits, then what the strategies want - in one commit, sent after it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from engine.domain.adjustments import Adjustment, PositionState
+from engine.domain.bars import Bar, Timeframe
+from engine.domain.ids import InstrumentId, RunId
+from engine.domain.orders import Order, OrderPurpose
+from engine.domain.policies import DEFAULT_POLICY, Signal, TargetUnit
+from engine.domain.records import ExitPlanState
+from engine.domain.runs import Run, StandingTarget
+from engine.domain.valuation import Mark
+from engine.execution.exits import replanned
+from engine.execution.intents import IntentContext, build_orders
+from engine.handlers.desk import Changes, Desk
+from engine.handlers.orders import Orders
+from engine.handlers.protection import Protection, ProtectiveOrders
+from engine.handlers.runs import Runs
+from engine.portfolio.sizing import BookState, SizingRules
+from engine.portfolio.sizing import changes as sized
+from engine.ports import BarsClosed, Evaluation
+
+
+class BarCloses:
+    """From closed bars to orders on their way."""
+
+    def __init__(self, desk: Desk, orders: Orders, protection: Protection, runs: Runs) -> None:
+        self._desk = desk
+        self._orders = orders
+        self._protection = protection
+        self._runs = runs
+        self._active: dict[tuple[InstrumentId, Timeframe], tuple[RunId, ...]] = {}
+        self._active_of: dict[RunId, Run] = {}
+        self._rules = SizingRules(
+            allow_short=desk.account.allow_short,
+            spend_quote=desk.venue.capabilities.quote_quantity,
+        )
+
+    async def closed(self, message: BarsClosed) -> None:
+        """Take in the bars of one instant."""
+        desk = self._desk
+        for bar in message.bars:
+            desk.marks[bar.instrument_id] = Mark(bar.close, bar.end)
+        if desk.plans:
+            await self._protection.on_bars(message.bars)
+        if desk.orders:
+            await self._expire(message)
+        due = self._due(message.bars)
+        if due:
+            positions = self._positions(due) if desk.plans else ()
+            evaluations = await desk.host.evaluate(due, message.bars, positions)
+            if any(e.signals or e.failure or e.adjustments for e in evaluations):
+                await self.act(evaluations)
+
+    def _due(self, bars: Sequence[Bar]) -> tuple[RunId, ...]:
+        """Return the active runs that one of the bars belongs to."""
+        if self._desk.runs != self._active_of:
+            self._index()
+        if len(bars) == 1:
+            return self._active.get((bars[0].instrument_id, bars[0].timeframe), ())
+        found: dict[RunId, None] = {}
+        for bar in bars:
+            for run_id in self._active.get((bar.instrument_id, bar.timeframe), ()):
+                found[run_id] = None
+        return tuple(found)
+
+    def _index(self) -> None:
+        self._active = {}
+        self._active_of = dict(self._desk.runs)
+        for run in self._active_of.values():
+            for instrument_id in run.instrument_ids if run.is_active else ():
+                key = (instrument_id, run.timeframe)
+                self._active[key] = (*self._active.get(key, ()), run.id)
+
+    def _positions(self, due: Sequence[RunId]) -> tuple[PositionState, ...]:
+        """Return what `adjust` may see of the runs' open positions."""
+        desk = self._desk
+        found: list[PositionState] = []
+        for run_id in due:
+            loaded = desk.loaded.get(run_id)
+            if loaded is None or not loaded.adjusts:
+                continue
+            run = desk.runs[run_id]
+            for (book_id, instrument_id, _), plan in desk.plans.items():
+                if book_id == run.book_id:
+                    found.append(self._position(run, instrument_id, plan))
+        return tuple(found)
+
+    def _position(
+        self, run: Run, instrument_id: InstrumentId, plan: ExitPlanState
+    ) -> PositionState:
+        position = self._desk.position(run.book_id, instrument_id)
+        standing = run.targets.get(instrument_id)
+        return PositionState(
+            run_id=run.id,
+            instrument_id=instrument_id,
+            quantity=position.quantity,
+            average_entry=position.average_price or plan.entry_price,
+            bars_held=plan.bars_held,
+            opened_at=position.opened_at or self._desk.clock.now(),
+            tag=plan.tag,
+            target=None if standing is None else standing.target,
+            unit=TargetUnit.FRACTION if standing is None else standing.unit,
+            exit_plan=plan.plan,
+            stop_price=plan.stop_price,
+        )
+
+    # --- acting ------------------------------------------------------------------------------
+
+    async def act(self, evaluations: Sequence[Evaluation]) -> None:
+        """Turn signals into committed intents and send them; pause what failed."""
+        desk = self._desk
+        stale: list[Order] = []
+        ready: list[Order] = []
+        protective: list[ProtectiveOrders] = []
+        async with desk.section:
+            changes = Changes()
+            for evaluation in evaluations:
+                for instrument_id, adjustment in evaluation.adjustments:
+                    protective += self._replan(
+                        evaluation.run_id, instrument_id, adjustment, changes
+                    )
+                for signal in self._signals(evaluation):
+                    orders, old = self._decide(signal, changes)
+                    ready += orders
+                    stale += old
+            await desk.commit(changes)
+        await self._orders.cancel(stale)
+        await self._orders.send(ready)
+        for change in protective:
+            await self._protection.carry_out(change)
+        for evaluation in evaluations:
+            if evaluation.failure:
+                await self._runs.failed(evaluation)
+
+    def _signals(self, evaluation: Evaluation) -> tuple[Signal, ...]:
+        """Return the signals to act on: an adjustment's target comes before `decide`'s."""
+        adjusted = {
+            instrument_id: self._adjusted(evaluation.run_id, instrument_id, adjustment)
+            for instrument_id, adjustment in evaluation.adjustments
+            if adjustment.target is not None
+        }
+        plain = tuple(s for s in evaluation.signals if s.instrument_id not in adjusted)
+        return (*plain, *adjusted.values())
+
+    def _adjusted(
+        self, run_id: RunId, instrument_id: InstrumentId, adjustment: Adjustment
+    ) -> Signal:
+        standing = self._desk.runs[run_id].targets.get(instrument_id)
+        policy = DEFAULT_POLICY if standing is None else standing.policy
+        return Signal(
+            run_id=run_id,
+            instrument_id=instrument_id,
+            bar_time=self._desk.clock.now(),
+            target=adjustment.target,
+            unit=adjustment.unit,
+            tag=adjustment.tag,
+            policy=adjustment.policy or policy,
+            exit_plan=adjustment.exit_plan or (None if standing is None else standing.exit_plan),
+        )
+
+    def _replan(
+        self, run_id: RunId, instrument_id: InstrumentId, adjustment: Adjustment, changes: Changes
+    ) -> list[ProtectiveOrders]:
+        """Inside the section: give an open position another exit plan; its stop only tightens."""
+        if adjustment.exit_plan is None:
+            return []
+        book_id = self._desk.runs[run_id].book_id
+        key = next((k for k in self._desk.plans if k[:2] == (book_id, instrument_id)), None)
+        if key is None:
+            return []
+        state = replanned(self._desk.plans[key], adjustment.exit_plan)
+        changes.plans[key] = state
+        return [self._protection.intents(key, state, changes)]
+
+    def _decide(self, signal: Signal, changes: Changes) -> tuple[list[Order], list[Order]]:
+        """Inside the section: note the new standing target and its intents.
+
+        Returns the intents to send and the resting entries that the new target replaces.
+        """
+        desk = self._desk
+        run = changes.runs.get(signal.run_id) or desk.runs.get(signal.run_id)
+        if run is None or not run.is_active or signal.target is None:
+            return [], []
+        instrument_id = signal.instrument_id
+        standing = run.targets.get(instrument_id)
+        if _same_target(standing, signal):
+            return [], []
+        waits = standing is None and instrument_id in run.wait_for_change
+        changes.runs[run.id] = replace(
+            run,
+            targets={**run.targets, instrument_id: _standing(signal, signal.target)},
+            wait_for_change=run.wait_for_change - {instrument_id},
+        )
+        if waits:  # started in mid-signal: the next change acts
+            return [], []
+        stale = [
+            order
+            for order in desk.orders_of(run.book_id, instrument_id)
+            if order.purpose is OrderPurpose.ENTRY
+        ]
+        return self._intents(run, signal, signal.target, changes), stale
+
+    def _intents(self, run: Run, signal: Signal, target: Decimal, changes: Changes) -> list[Order]:
+        desk = self._desk
+        instrument = desk.instruments[signal.instrument_id]
+        price, rate = desk.price(instrument.id), desk.rate(instrument)
+        equity = desk.run_equity(run)
+        if price is None or rate is None or equity is None:
+            return []
+        book = BookState(
+            quantity=desk.position(run.book_id, instrument.id).quantity,
+            equity=equity,
+            cash=desk.run_cash(run),
+            price=price,
+            rate=rate,
+        )
+        steps = sized(target, signal.unit, book, instrument, self._rules)
+        if not run.may_enter:
+            steps = tuple(step for step in steps if step.reduces)
+        orders = build_orders(steps, self._context(run, signal, price)) if steps else ()
+        return self._orders.check(orders, changes, from_person=False)
+
+    def _context(self, run: Run, signal: Signal, price: Decimal) -> IntentContext:
+        desk = self._desk
+        return IntentContext(
+            account_id=desk.account.id,
+            book_id=run.book_id,
+            instrument=desk.instruments[signal.instrument_id],
+            cause=f"bar {signal.bar_time.isoformat()}",
+            now=desk.clock.now(),
+            price=price,
+            policy=signal.policy,
+            reason=signal.tag or "signal",
+            group_id=desk.group(run.book_id, signal.instrument_id),
+        )
+
+    async def _expire(self, message: BarsClosed) -> None:
+        """Cancel entries that have rested past their time to live."""
+        late = [
+            order
+            for order in self._desk.orders.values()
+            if order.expires_at is not None and order.expires_at <= message.time
+        ]
+        if late:
+            await self._orders.cancel(late)
+
+
+def _same_target(standing: StandingTarget | None, signal: Signal) -> bool:
+    return (
+        standing is not None and standing.target == signal.target and standing.unit is signal.unit
+    )
+
+
+def _standing(signal: Signal, target: Decimal) -> StandingTarget:
+    return StandingTarget(
+        target=target,
+        unit=signal.unit,
+        bar_time=signal.bar_time,
+        tag=signal.tag,
+        policy=signal.policy,
+        exit_plan=signal.exit_plan,
+    )

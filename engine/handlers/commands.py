@@ -1,0 +1,121 @@
+"""Every command is an audit row, refused or not, and is handled once per id."""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from engine.domain.commands import (
+    ClosePosition,
+    Flatten,
+    HandToManual,
+    Kill,
+    PauseRuns,
+    Rearm,
+    ResumeRuns,
+    StartRuns,
+    StopRuns,
+)
+from engine.domain.ids import CommandId
+from engine.domain.messages import Command, Role
+from engine.domain.records import CommandRecord
+from engine.domain.views import Outcome, OutcomeStatus
+from engine.handlers.desk import Desk
+from engine.handlers.outcomes import refused
+from engine.ports import CommandHandler, MessageBus
+
+NEEDED: dict[type[Command], Role] = {
+    StartRuns: Role.TRADER,
+    StopRuns: Role.TRADER,
+    PauseRuns: Role.TRADER,
+    ResumeRuns: Role.TRADER,
+    ClosePosition: Role.TRADER,
+    HandToManual: Role.TRADER,
+    Flatten: Role.TRADER,
+    Kill: Role.TRADER,
+    Rearm: Role.RISK,
+}
+"""The role each command needs: checked here once more, whoever sent it."""
+
+
+class Audited:
+    """Wraps a handler: role, expiry, once per id, and a row of what came of it."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def register(self, bus: MessageBus, command_type: type[Command], run: CommandHandler) -> None:
+        """Put `run` behind the audit and on the bus."""
+        bus.handle(command_type, self.wrap(run))
+
+    def wrap(
+        self, run: Callable[[Command], Awaitable[Outcome]]
+    ) -> Callable[[Command], Awaitable[Outcome]]:
+        async def handle(command: Command) -> Outcome:
+            if isinstance(command, Kill):  # acts first, is written down after
+                outcome = await run(command)
+                await self._begin(command)
+                await self._end(command, outcome)
+                return outcome
+            if not await self._begin(command):
+                return self._again(command)
+            refusal = self._refusal(command)
+            outcome = refusal if refusal is not None else await run(command)
+            await self._end(command, outcome)
+            return outcome
+
+        return handle
+
+    def _refusal(self, command: Command) -> Outcome | None:
+        if command.expires_at <= self._desk.wall.now():
+            return refused(
+                self._desk,
+                command,
+                "nothing was done: the command came too late",
+                next_step="send it again if you still want it",
+            )
+        needed = NEEDED[type(command)]
+        if not command.actor.role.covers(needed):
+            return refused(
+                self._desk,
+                command,
+                f"nothing was done: {type(command).__name__} needs the role {needed}, "
+                f"yours is {command.actor.role}",
+            )
+        return None
+
+    async def _begin(self, command: Command) -> bool:
+        desk = self._desk
+        record = CommandRecord(
+            command_id=command.command_id,
+            account_id=desk.account.id,
+            actor=command.actor.id,
+            name=type(command).__name__,
+            arguments=msgspec.json.encode(command).decode(),
+            issued_at=command.issued_at,
+            received_at=desk.wall.now(),
+            status="received",
+        )
+        async with desk.storage() as uow:
+            added = await uow.commands.add(record)
+            await uow.commit()
+        return added
+
+    async def _end(self, command: Command, outcome: Outcome) -> None:
+        result = outcome.refusal or "; ".join(outcome.notes)
+        async with self._desk.storage() as uow:
+            await uow.commands.finish(
+                CommandId(command.command_id),
+                outcome.status.value,
+                result,
+                self._desk.wall.now(),
+            )
+            await uow.commit()
+
+    def _again(self, command: Command) -> Outcome:
+        return Outcome(
+            command_id=command.command_id,
+            status=OutcomeStatus.REFUSED,
+            header=self._desk.header(),
+            refusal="already handled: a command runs once",
+            next_step="/status shows the state now",
+        )

@@ -1,0 +1,364 @@
+"""The desk: one account's state in memory, and the one way to change it.
+
+Memory is a projection of the store: a change is committed first and applied after. When a
+commit fails the process ends and starts again from what is stored; start-up is recovery.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TypedDict
+
+from engine.domain.accounts import Account, Latch, TradingMode, TradingState
+from engine.domain.entries import LedgerEntry
+from engine.domain.ids import (
+    MANUAL_BOOK,
+    AccountId,
+    BookId,
+    ClientOrderId,
+    EventId,
+    InstrumentId,
+    OrderGroupId,
+    RunId,
+    digest_id,
+)
+from engine.domain.instruments import Instrument, InstrumentKind
+from engine.domain.ledger import Ledger, Position
+from engine.domain.messages import Event
+from engine.domain.money import ONE, ZERO, exact
+from engine.domain.orders import Order, PositionSide
+from engine.domain.records import EquityMark, ExitPlanState
+from engine.domain.runs import Run
+from engine.domain.valuation import Mark, RateBook, Valuation, value_account
+from engine.domain.views import Header
+from engine.execution.protection import group_of
+from engine.ports import (
+    Clock,
+    LoadedRun,
+    MessageBus,
+    StrategyHost,
+    UnitOfWorkFactory,
+    Venue,
+    WallClock,
+)
+from engine.risk.limits import NO_LIMITS, RiskLimits
+
+PlanKey = tuple[BookId, InstrumentId, PositionSide]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskSettings:
+    """Attributes:
+    max_price_age: A mark older than this (market time) makes figures incomplete; None: never.
+    keep_recent_orders: How many ended orders stay in memory for /orders and the chart.
+    note: What readers must know about the data, shown in every header.
+    fee_estimate: Taker fee as a fraction, for previews.
+    """
+
+    limits: RiskLimits = NO_LIMITS
+    max_price_age: timedelta | None = None
+    keep_recent_orders: int = 200
+    note: str = ""
+    fee_estimate: Decimal = Decimal("0.001")
+
+
+@dataclass(slots=True)
+class Changes:
+    """What one commit stores; applied to the desk once it is durable."""
+
+    orders: dict[ClientOrderId, Order] = field(default_factory=dict)
+    entries: list[LedgerEntry] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    runs: dict[RunId, Run] = field(default_factory=dict)
+    plans: dict[PlanKey, ExitPlanState | None] = field(default_factory=dict)
+
+    def order(self, order: Order) -> None:
+        self.orders[order.client_order_id] = order
+
+    def __bool__(self) -> bool:
+        return bool(self.orders or self.entries or self.events or self.runs or self.plans)
+
+
+class Fact(TypedDict):
+    """What every event says of itself: unpack it into the event's constructor."""
+
+    event_id: EventId
+    account_id: AccountId
+    mode: TradingMode
+    ts_event: datetime
+    ts_recorded: datetime
+
+
+class Desk:
+    """What one account is doing.
+
+    Attributes:
+        section: The account's one serial section: sizing, risk, reservation and the commit of
+            intents happen inside it. Requests to the venue and to strategies do not.
+        loaded: What the host learned of each run it has loaded.
+        orders: Orders that have not ended, by id, oldest first.
+        recent: Ended ones, newest last.
+        blocked: Instruments in which entries wait, with the reason.
+        day_mark: Equity at the last day cut, or at the opening; today's P&L starts from it.
+        halted_outside: Set by the kill thread before the loop hears of it.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        instruments: Mapping[InstrumentId, Instrument],
+        *,
+        venue: Venue,
+        storage: UnitOfWorkFactory,
+        bus: MessageBus,
+        host: StrategyHost,
+        clock: Clock,
+        wall: WallClock,
+        settings: DeskSettings | None = None,
+    ) -> None:
+        self.account = account
+        self.instruments = instruments
+        self.venue = venue
+        self.storage = storage
+        self.bus = bus
+        self.host = host
+        self.clock = clock
+        self.wall = wall
+        self.settings = settings or DeskSettings()
+        self.section = asyncio.Lock()
+        self.ledger = Ledger(account, instruments)
+        self.orders: dict[ClientOrderId, Order] = {}
+        self.recent: deque[Order] = deque(maxlen=self.settings.keep_recent_orders)
+        self.runs: dict[RunId, Run] = {}
+        self.loaded: dict[RunId, LoadedRun] = {}
+        self.plans: dict[PlanKey, ExitPlanState] = {}
+        self.marks: dict[InstrumentId, Mark] = {}
+        self.latch: Latch | None = None
+        self.blocked: dict[InstrumentId, str] = {}
+        self.halted_outside = False
+        self.unprotected_seconds = ZERO
+        self.day_mark: EquityMark | None = None
+
+    # --- what is allowed ---------------------------------------------------------------------
+
+    @property
+    def trading_state(self) -> TradingState:
+        if self.halted_outside:
+            return TradingState.HALTED
+        return TradingState.ACTIVE if self.latch is None else self.latch.state
+
+    def header(self) -> Header:
+        return Header(
+            account_id=self.account.id,
+            mode=self.account.mode,
+            trading_state=self.trading_state,
+            as_of=self.clock.now(),
+            reporting=self.account.reporting,
+            time_zone=self.account.time_zone,
+            note=self.settings.note,
+        )
+
+    # --- looking things up -------------------------------------------------------------------
+
+    def run_named(self, name: str) -> Run | None:
+        """Return the run of that name, case-insensitively."""
+        folded = name.casefold()
+        return next((run for run in self.runs.values() if run.name.casefold() == folded), None)
+
+    def book_name(self, book_id: BookId) -> str:
+        """Return what people call a book: its run's name, "manual", "unmanaged"."""
+        run = self.runs.get(RunId(book_id))
+        return book_id if run is None else run.name
+
+    def position(self, book_id: BookId, instrument_id: InstrumentId) -> Position:
+        return self.ledger.position(book_id, instrument_id)
+
+    def managed_positions(self) -> tuple[Position, ...]:
+        """Return open positions that we may close: every book but `unmanaged` and dust."""
+        managed = {MANUAL_BOOK, *(run.book_id for run in self.runs.values())}
+        return tuple(p for p in self.ledger.positions() if p.book_id in managed)
+
+    def orders_of(self, book_id: BookId, instrument_id: InstrumentId) -> Iterator[Order]:
+        return (
+            order
+            for order in self.orders.values()
+            if order.book_id == book_id and order.instrument_id == instrument_id
+        )
+
+    def group(self, book_id: BookId, instrument_id: InstrumentId) -> OrderGroupId | None:
+        """Return the exits' group of an open position with a plan, None where there is none."""
+        for key, plan in self.plans.items():
+            if key[:2] == (book_id, instrument_id):
+                return group_of(plan)
+        return None
+
+    def protective_orders(self, key: PlanKey) -> tuple[Order, ...]:
+        book_id, instrument_id, side = key
+        return tuple(
+            order
+            for order in self.orders_of(book_id, instrument_id)
+            if order.purpose.protects and order.position_side is side
+        )
+
+    def find_order(self, client_order_id: ClientOrderId) -> Order | None:
+        """Return an order that is open or ended lately."""
+        order = self.orders.get(client_order_id)
+        if order is not None:
+            return order
+        return next(
+            (o for o in reversed(self.recent) if o.client_order_id == client_order_id), None
+        )
+
+    # --- prices and value --------------------------------------------------------------------
+
+    def price(self, instrument_id: InstrumentId) -> Decimal | None:
+        mark = self.marks.get(instrument_id)
+        return None if mark is None else mark.price
+
+    def rates(self) -> RateBook:
+        return RateBook(self.account.reporting, self.instruments, self.marks)
+
+    def rate(self, instrument: Instrument) -> Decimal | None:
+        """Return reporting units per unit of the instrument's settlement asset."""
+        if instrument.settlement == self.account.reporting:
+            return ONE
+        return self.rates().rate(instrument.settlement)
+
+    def valuation(self) -> Valuation:
+        return value_account(
+            self.ledger,
+            self.marks,
+            now=self.clock.now(),
+            max_age=self.settings.max_price_age,
+            rates=self.rates(),
+        )
+
+    def run_equity(self, run: Run) -> Decimal | None:
+        """Return capital plus everything the run made, at the marks; None without a price."""
+        totals = self.ledger.totals(book_id=run.book_id)
+        with exact():
+            equity = run.capital + totals.realized - totals.fees + totals.funding
+            for instrument_id in run.instrument_ids:
+                position = self.position(run.book_id, instrument_id)
+                if not position.quantity:
+                    continue
+                value = self._unrealized(position)
+                if value is None:
+                    return None
+                equity += value
+        return equity
+
+    def run_cash(self, run: Run) -> Decimal:
+        """Return what the run may still spend on spot, reporting asset.
+
+        Capital, what it realised less its costs, less the cost of what it holds and of what its
+        open entries may spend.
+        """
+        totals = self.ledger.totals(book_id=run.book_id)
+        with exact():
+            cash = run.capital + totals.realized - totals.fees + totals.funding
+            for instrument_id in run.instrument_ids:
+                instrument = self.instruments[instrument_id]
+                if instrument.kind is not InstrumentKind.SPOT:
+                    continue
+                rate = self.rate(instrument) or ONE
+                cash -= self.position(run.book_id, instrument_id).cost * rate
+                for order in self.orders_of(run.book_id, instrument_id):
+                    cash -= self.reserved(order) * rate
+        return cash
+
+    def reserved(self, order: Order) -> Decimal:
+        """Return the quote that an open spot entry may still spend."""
+        if order.reduce_only or order.side.sign < 0 or order.state.is_terminal:
+            return ZERO
+        if order.quote_quantity is not None:
+            return max(order.quote_quantity - order.filled_value, ZERO)
+        price = order.limit_price or order.reference_price or self.price(order.instrument_id)
+        if price is None:
+            return ZERO
+        return self.instruments[order.instrument_id].notional(order.leaves_quantity, price)
+
+    def _unrealized(self, position: Position) -> Decimal | None:
+        instrument = self.instruments[position.instrument_id]
+        price, rate = self.price(instrument.id), self.rate(instrument)
+        if price is None or rate is None:
+            return None
+        return (instrument.value(position.quantity, price) - position.cost) * rate
+
+    # --- changing ----------------------------------------------------------------------------
+
+    def fact(self, *parts: str) -> Fact:
+        """Return the head of an event; the same parts told twice are stored once."""
+        return Fact(
+            event_id=EventId(digest_id("ev", self.account.id, *parts)),
+            account_id=self.account.id,
+            mode=self.account.mode,
+            ts_event=self.clock.now(),
+            ts_recorded=self.wall.now(),
+        )
+
+    async def commit(self, changes: Changes) -> None:
+        """Store the changes in one transaction, apply them, and wake the listeners.
+
+        Raises:
+            StorageError: Nothing was stored; the engine stops (memory may be ahead of it).
+        """
+        if not changes:
+            return
+        async with self.storage() as uow:
+            for order in changes.orders.values():
+                await uow.orders.save(order)
+            for entry in changes.entries:
+                await uow.entries.add(entry)
+            for run in changes.runs.values():
+                await uow.runs.save(run)
+            for key, plan in changes.plans.items():
+                if plan is None:
+                    await uow.exit_plans.delete(self.account.id, *key)
+                else:
+                    await uow.exit_plans.save(plan)
+            for event in changes.events:
+                await uow.events.add(event)
+            await uow.commit()
+        self.apply(changes)
+        for event in changes.events:
+            await self.bus.publish(event)
+
+    def apply(self, changes: Changes) -> None:
+        """Bring memory in line with what is stored. The ledger was booked when it was folded."""
+        for order in changes.orders.values():
+            self.put(order)
+        self.runs.update(changes.runs)
+        for key, plan in changes.plans.items():
+            if plan is None:
+                self.plans.pop(key, None)
+            else:
+                self.plans[key] = plan
+
+    def put(self, order: Order) -> None:
+        """File an order under open or ended."""
+        if not order.state.is_terminal:
+            self.orders[order.client_order_id] = order
+            return
+        if self.orders.pop(order.client_order_id, None) is not None or not any(
+            o.client_order_id == order.client_order_id for o in self.recent
+        ):
+            self.recent.append(order)
+            return
+        for index, old in enumerate(self.recent):
+            if old.client_order_id == order.client_order_id:
+                self.recent[index] = order
+
+    def recent_orders(self, since: datetime) -> tuple[Order, ...]:
+        """Return orders decided at or after `since`, open and ended."""
+        open_ones: Iterable[Order] = self.orders.values()
+        found = [order for order in open_ones if order.ts_init >= since]
+        for order in reversed(self.recent):
+            if order.ts_last < since:
+                break
+            if order.ts_init >= since:
+                found.append(order)
+        return tuple(found)

@@ -1,0 +1,191 @@
+"""A fill arrived: book it once, tell it, and bring the position's protection in line."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+from engine.domain.booking import fill_entry
+from engine.domain.events import OrderFilled
+from engine.domain.ids import UNMANAGED_BOOK, AssetId, RunId
+from engine.domain.instruments import Instrument
+from engine.domain.ledger import Booked
+from engine.domain.money import ONE
+from engine.domain.orders import Fill, Order, OrderPurpose
+from engine.domain.policies import ExitPlan
+from engine.domain.records import ExitPlanState
+from engine.execution.exits import next_target, opened, resized
+from engine.handlers.desk import Changes, Desk, PlanKey
+from engine.handlers.orders import Orders
+from engine.handlers.protection import Protection
+from engine.handlers.runs import stopped_when_flat
+from engine.handlers.trades import trade_view
+
+
+class Fills:
+    """Books fills: in whatever state the order is, once, whoever reports them."""
+
+    def __init__(self, desk: Desk, orders: Orders, protection: Protection) -> None:
+        self._desk = desk
+        self._orders = orders
+        self._protection = protection
+
+    async def book(self, fill: Fill) -> bool:
+        """Book one fill with everything that follows from it in one commit.
+
+        Returns False when it was booked before.
+        """
+        desk = self._desk
+        order = await self._order_of(fill)
+        async with desk.section:
+            if order is not None:
+                order = desk.find_order(order.client_order_id) or order
+            changes = Changes()
+            booked = self._book(fill, order, changes)
+            if not booked.applied:
+                return False
+            key = self._key(fill, order)
+            plan = self._plan_after(
+                key, changes.orders.get(order.client_order_id) if order else None
+            )
+            if plan is not desk.plans.get(key):
+                changes.plans[key] = plan
+            self._tell(fill, order, booked, changes)
+            adjust = self._protection.intents(key, plan, changes)
+            run = desk.runs.get(RunId(key[0]))
+            if run is not None:
+                stopped_when_flat(desk, run, changes)
+            await desk.commit(changes)
+        await self._protection.carry_out(adjust)
+        return True
+
+    async def _order_of(self, fill: Fill) -> Order | None:
+        if fill.client_order_id is None:
+            return None
+        order = self._desk.find_order(fill.client_order_id)
+        if order is not None:
+            return order
+        async with self._desk.storage() as uow:
+            return await uow.orders.get(fill.client_order_id)
+
+    def _book(self, fill: Fill, order: Order | None, changes: Changes) -> Booked:
+        desk = self._desk
+        instrument = desk.instruments[fill.instrument_id]
+        entry = fill_entry(
+            fill,
+            book_id=UNMANAGED_BOOK if order is None else order.book_id,
+            instrument=instrument,
+            rates=self._rates(fill, instrument),
+            purpose=None if order is None else order.purpose,
+            reason="" if order is None else order.reason,
+        )
+        booked = desk.ledger.book(entry)
+        if not booked.applied:
+            return booked
+        changes.entries.append(entry)
+        if order is not None:
+            value = abs(instrument.value(fill.quantity, fill.price))
+            changes.order(order.with_fill(fill, value))
+        return booked
+
+    def _rates(self, fill: Fill, instrument: Instrument) -> Mapping[AssetId, Decimal]:
+        """Return reporting units per unit of each asset the fill moves; 1 for the reporting one."""
+        desk = self._desk
+        reporting = desk.account.reporting
+        if instrument.settlement == reporting == fill.commission_asset:
+            return {reporting: ONE}
+        book = desk.rates()
+        found = {reporting: ONE}
+        for asset in {instrument.settlement, fill.commission_asset}:
+            rate = book.rate(asset)
+            if rate is not None:
+                found[asset] = rate
+        return found
+
+    def _key(self, fill: Fill, order: Order | None) -> PlanKey:
+        book = UNMANAGED_BOOK if order is None else order.book_id
+        return (book, fill.instrument_id, fill.position_side)
+
+    def _plan_after(self, key: PlanKey, order: Order | None) -> ExitPlanState | None:
+        """Return the exit plan as this fill leaves it."""
+        desk = self._desk
+        state = desk.plans.get(key)
+        position = desk.position(key[0], key[1])
+        if not position.quantity or position.average_price is None:
+            return None
+        flipped = state is not None and state.entry_quantity * position.quantity < 0
+        if state is None or flipped:
+            return self._new_plan(key, order)
+        if order is not None and order.purpose is OrderPurpose.TAKE_PROFIT:
+            return self._rung_taken(state, order)
+        if abs(position.quantity) > abs(state.entry_quantity):
+            return resized(state, position.quantity, position.average_price)
+        return state
+
+    def _new_plan(self, key: PlanKey, order: Order | None) -> ExitPlanState | None:
+        desk = self._desk
+        position = desk.position(key[0], key[1])
+        plan = self._wanted_plan(key)
+        if plan is None or position.average_price is None:
+            return None
+        return opened(
+            ExitPlanState(
+                account_id=desk.account.id,
+                book_id=key[0],
+                instrument_id=key[1],
+                position_side=key[2],
+                plan=plan,
+                entry_price=position.average_price,
+                entry_quantity=position.quantity,
+                best_price=position.average_price,
+                stop_price=None,
+                tag="" if order is None else order.reason,
+            )
+        )
+
+    def _wanted_plan(self, key: PlanKey) -> ExitPlan | None:
+        """Return the plan of the run's standing target.
+
+        A run that adjusts gets an empty one where it asked for none: it counts the bars held.
+        """
+        desk = self._desk
+        run = desk.runs.get(RunId(key[0]))
+        standing = None if run is None else run.targets.get(key[1])
+        if standing is not None and standing.exit_plan is not None:
+            return standing.exit_plan
+        loaded = None if run is None else desk.loaded.get(run.id)
+        return ExitPlan() if loaded is not None and loaded.adjusts else None
+
+    def _rung_taken(self, state: ExitPlanState, order: Order) -> ExitPlanState:
+        """Count a rung of the ladder once all of it has filled."""
+        done = order.filled_quantity >= order.quantity
+        return replace(state, rungs_done=state.rungs_done + 1) if done else state
+
+    def _tell(self, fill: Fill, order: Order | None, booked: Booked, changes: Changes) -> None:
+        desk = self._desk
+        book_id = UNMANAGED_BOOK if order is None else order.book_id
+        key = self._key(fill, order)
+        plan = changes.plans.get(key, desk.plans.get(key))
+        instrument = desk.instruments[fill.instrument_id]
+        trade = booked.closed_trade
+        changes.events.append(
+            OrderFilled(
+                **desk.fact("filled", fill.key),
+                client_order_id=fill.client_order_id,
+                trade_id=fill.trade_id,
+                book_id=book_id,
+                book_name=desk.book_name(book_id),
+                instrument_id=fill.instrument_id,
+                side=fill.side,
+                purpose=OrderPurpose.ENTRY if order is None else order.purpose,
+                quantity=fill.quantity,
+                price=fill.price,
+                commission=fill.commission,
+                commission_asset=fill.commission_asset,
+                position_quantity=booked.position.quantity,
+                realized_pnl=booked.realized_pnl,
+                reason="" if order is None else order.reason,
+                trade=None if trade is None else trade_view(desk, trade),
+                stop_price=None if plan is None else plan.stop_price,
+                target_price=None if plan is None else next_target(plan, instrument),
+            )
+        )

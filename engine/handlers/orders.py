@@ -1,0 +1,255 @@
+"""Orders on their way: intents committed, sent, answered, cancelled, looked up."""
+
+import asyncio
+from collections.abc import Sequence
+from decimal import Decimal
+
+from engine.domain.accounts import TradingState
+from engine.domain.events import OrderDenied, OrderEnded, OrderRejected, OrderStateUnknown
+from engine.domain.instruments import InstrumentKind
+from engine.domain.messages import Event
+from engine.domain.money import ONE, ZERO
+from engine.domain.orders import Order, OrderPurpose, OrderState
+from engine.execution.reports import applied
+from engine.execution.requests import (
+    Answer,
+    after_cancel,
+    after_submit,
+    cancel,
+    in_sending_order,
+    submit,
+)
+from engine.handlers.day import day_figures
+from engine.handlers.desk import Changes, Desk
+from engine.ports import OrderReport
+from engine.risk.checks import RiskContext, check_order
+
+_CANCELLED = OrderState.CANCELLED
+_ENDED = frozenset({_CANCELLED, OrderState.EXPIRED})
+_KILLED = "killed before it was sent; nothing is at the venue"
+
+
+class Orders:
+    """The write-ahead path of orders: nothing reaches the venue that is not stored."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    # --- intents -----------------------------------------------------------------------------
+
+    def check(self, orders: Sequence[Order], changes: Changes, *, from_person: bool) -> list[Order]:
+        """Run the risk checks inside the section; note intents and denials in `changes`.
+
+        Returns the intents that may be sent once `changes` is committed.
+        """
+        cleared: list[Order] = []
+        for order in orders:
+            denial = check_order(order, self._context(order, changes, from_person=from_person))
+            if denial is None:
+                cleared.append(order)
+                changes.order(order)
+                continue
+            now = self._desk.clock.now()
+            changes.order(order.moved(OrderState.DENIED, at=now, message=denial.message))
+            changes.events.append(self._denied(order, denial.check, denial.message))
+        return cleared
+
+    def _context(self, order: Order, changes: Changes, *, from_person: bool) -> RiskContext:
+        desk = self._desk
+        instrument = desk.instruments[order.instrument_id]
+        limits = desk.settings.limits
+        now = desk.clock.now()
+        pending = [o for o in changes.orders.values() if not o.state.is_terminal]
+        day = day_figures(desk) if limits.max_daily_loss is not None else None
+        window = limits.duplicate_window
+        recent: tuple[Order, ...] = ()
+        if window is not None:
+            recent = (*desk.recent_orders(now - window), *pending)
+        return RiskContext(
+            trading_state=desk.trading_state,
+            limits=limits,
+            instrument=instrument,
+            now=now,
+            price=desk.price(order.instrument_id),
+            rate=desk.rate(instrument) or ONE,
+            net_quantity=desk.ledger.net_quantity(order.instrument_id),
+            free_cash=self._free_cash(order, pending),
+            open_orders=(*desk.orders.values(), *pending),
+            recent_orders=recent,
+            day_pnl=None if day is None else day.pnl,
+            day_equity=None if day is None else day.equity_at_cut,
+            blocked=desk.blocked.get(order.instrument_id, ""),
+            from_person=from_person,
+        )
+
+    def _free_cash(self, order: Order, pending: Sequence[Order]) -> Decimal | None:
+        desk = self._desk
+        instrument = desk.instruments[order.instrument_id]
+        if instrument.kind is not InstrumentKind.SPOT or order.reduce_only:
+            return None
+        free = desk.ledger.balances().get(instrument.quote, ZERO)
+        for other in (*desk.orders.values(), *pending):
+            if desk.instruments[other.instrument_id].quote == instrument.quote:
+                free -= desk.reserved(other)
+        return free
+
+    # --- sending -----------------------------------------------------------------------------
+
+    async def send(self, orders: Sequence[Order]) -> tuple[Order, ...]:
+        """Send committed intents, exits first, and record every answer in one commit.
+
+        The latch is looked at once more: a kill may have come since the intents were stored.
+        Returns the orders as they stand after the venue's answers.
+        """
+        if not orders:
+            return ()
+        desk = self._desk
+        halted = desk.trading_state is TradingState.HALTED
+        stopped = [order for order in orders if halted and order.adds_exposure]
+        leaving = [order for order in orders if not (halted and order.adds_exposure)]
+        answers: list[tuple[Order, Answer]] = []
+        for batch in in_sending_order(leaving):
+            answers += await self._submit(batch)
+        async with desk.section:
+            changes = Changes()
+            now = desk.clock.now()
+            for order in stopped:
+                self._note(order, order.moved(_CANCELLED, at=now, message=_KILLED), changes)
+            for sent, answer in answers:
+                current = desk.find_order(sent.client_order_id) or sent
+                self._note(current, after_submit(current, answer, now), changes)
+            await desk.commit(changes)
+        return tuple(desk.find_order(order.client_order_id) or order for order in orders)
+
+    async def _submit(self, orders: Sequence[Order]) -> list[tuple[Order, Answer]]:
+        sent = [self._submitted(order) for order in orders]
+        if len(sent) == 1:  # the common case: no task for it
+            return [(sent[0], await submit(self._desk.venue, sent[0]))]
+        answers = await asyncio.gather(*(submit(self._desk.venue, order) for order in sent))
+        return list(zip(sent, answers, strict=True))
+
+    def _submitted(self, order: Order) -> Order:
+        """Mark it sent in memory: the stored intent is already enough to look it up by."""
+        moved = order.moved(OrderState.SUBMITTED, at=self._desk.clock.now())
+        self._desk.put(moved)
+        return moved
+
+    # --- cancelling --------------------------------------------------------------------------
+
+    async def cancel(self, orders: Sequence[Order]) -> None:
+        """Ask the venue to cancel; the state changes when it says so."""
+        open_ones = [order for order in orders if not order.state.is_terminal]
+        if not open_ones:
+            return
+        desk = self._desk
+        async with desk.section:
+            changes = Changes()
+            for order in open_ones:
+                current = desk.orders.get(order.client_order_id)
+                if current is not None and OrderState.CANCEL_PENDING is not current.state:
+                    changes.order(self._cancel_pending(current))
+            await desk.commit(changes)
+        asked = [o for o in open_ones if o.client_order_id in desk.orders]
+        answers = await asyncio.gather(*(cancel(desk.venue, order) for order in asked))
+        async with desk.section:
+            changes = Changes()
+            now = desk.clock.now()
+            for order, answer in zip(asked, answers, strict=True):
+                current = desk.orders.get(order.client_order_id)
+                if current is not None:
+                    self._note(current, after_cancel(current, answer, now), changes)
+            await desk.commit(changes)
+
+    def _cancel_pending(self, order: Order) -> Order:
+        now = self._desk.clock.now()
+        if order.state is OrderState.INTENDED:
+            return order.moved(OrderState.CANCELLED, at=now, message="cancelled before it was sent")
+        return order.moved(OrderState.CANCEL_PENDING, at=now)
+
+    # --- hearing -----------------------------------------------------------------------------
+
+    async def reported(self, report: OrderReport) -> Order | None:
+        """Take in what the venue says of one of our orders; None when nothing changed."""
+        if report.client_order_id is None:
+            return None
+        desk = self._desk
+        async with desk.section:
+            before = desk.orders.get(report.client_order_id)
+            if before is None:
+                return None
+            after = applied(before, report)
+            if after is before:
+                return None
+            changes = Changes()
+            self._note(before, after, changes)
+            await desk.commit(changes)
+        return after
+
+    def _note(self, before: Order, after: Order, changes: Changes) -> None:
+        """Put an order's change, and the fact that people hear of it, into the commit."""
+        if after == before:
+            return
+        changes.order(after)
+        event = self._event(before, after)
+        if event is not None:
+            changes.events.append(event)
+
+    def _event(self, before: Order, after: Order) -> Event | None:
+        if after.state is before.state:
+            return None
+        if after.state is OrderState.REJECTED:
+            return self._rejected(after)
+        if after.state is OrderState.UNKNOWN:
+            return self._unknown(after)
+        if after.state in _ENDED and after.purpose is OrderPurpose.ENTRY:
+            return self._ended(after)
+        return None
+
+    def _denied(self, order: Order, check: str, message: str) -> OrderDenied:
+        return OrderDenied(
+            **self._desk.fact("denied", order.client_order_id),
+            client_order_id=order.client_order_id,
+            book_name=self._desk.book_name(order.book_id),
+            instrument_id=order.instrument_id,
+            side=order.side,
+            quantity=order.quantity,
+            check=check,
+            message=message,
+        )
+
+    def _rejected(self, order: Order) -> OrderRejected:
+        return OrderRejected(
+            **self._desk.fact("rejected", order.client_order_id),
+            client_order_id=order.client_order_id,
+            book_name=self._desk.book_name(order.book_id),
+            instrument_id=order.instrument_id,
+            side=order.side,
+            order_type=order.order_type,
+            purpose=order.purpose,
+            quantity=order.quantity,
+            message=order.message,
+        )
+
+    def _unknown(self, order: Order) -> OrderStateUnknown:
+        return OrderStateUnknown(
+            **self._desk.fact("unknown", order.client_order_id),
+            client_order_id=order.client_order_id,
+            book_name=self._desk.book_name(order.book_id),
+            instrument_id=order.instrument_id,
+            side=order.side,
+            quantity=order.quantity,
+            message=order.message,
+        )
+
+    def _ended(self, order: Order) -> OrderEnded:
+        return OrderEnded(
+            **self._desk.fact("ended", order.client_order_id),
+            client_order_id=order.client_order_id,
+            book_name=self._desk.book_name(order.book_id),
+            instrument_id=order.instrument_id,
+            side=order.side,
+            state=order.state.value,
+            quantity=order.quantity,
+            filled_quantity=order.filled_quantity,
+            message=order.message,
+        )

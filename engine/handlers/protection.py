@@ -1,0 +1,186 @@
+"""Bring what rests at the venue in line with the exit plans; measure what is unprotected."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from engine.domain.bars import Bar
+from engine.domain.events import StopMissing
+from engine.domain.orders import Order, OrderPurpose
+from engine.domain.policies import DEFAULT_POLICY, PositionChange
+from engine.domain.records import ExitPlanState
+from engine.execution.exits import after_bar, is_due
+from engine.execution.intents import IntentContext, build_orders, closing_side
+from engine.execution.protection import group_of, is_protected, protect
+from engine.handlers.desk import Changes, Desk, PlanKey
+from engine.handlers.orders import Orders
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectiveOrders:
+    """What to do at the venue once its intents are committed."""
+
+    place: tuple[Order, ...] = ()
+    cancel: tuple[Order, ...] = ()
+
+
+NOTHING_TO_DO = ProtectiveOrders()
+
+
+class Protection:
+    """The persisted exit plans at work."""
+
+    def __init__(self, desk: Desk, orders: Orders) -> None:
+        self._desk = desk
+        self._orders = orders
+
+    def intents(
+        self, key: PlanKey, plan: ExitPlanState | None, changes: Changes
+    ) -> ProtectiveOrders:
+        """Inside the section: note the protective intents of one position in `changes`."""
+        desk = self._desk
+        working = self._working(key, changes)
+        if plan is None and not working:
+            return NOTHING_TO_DO
+        book_id, instrument_id, _ = key
+        wanted = protect(
+            plan,
+            desk.position(book_id, instrument_id).quantity,
+            working,
+            desk.instruments[instrument_id],
+            now=desk.clock.now(),
+            hold_targets=desk.venue.capabilities.linked_exits,
+        )
+        place = self._orders.check(wanted.place, changes, from_person=False)
+        return ProtectiveOrders(tuple(place), wanted.cancel)
+
+    def _working(self, key: PlanKey, changes: Changes) -> list[Order]:
+        """Return the protective orders that are open once `changes` is applied."""
+        orders = (
+            changes.orders.get(order.client_order_id, order)
+            for order in self._desk.protective_orders(key)
+        )
+        return [order for order in orders if not order.state.is_terminal]
+
+    async def carry_out(self, adjustment: ProtectiveOrders) -> None:
+        """Place first, cancel after: the old stop works until the new one does."""
+        if adjustment.place:
+            await self._orders.send(adjustment.place)
+        if adjustment.cancel:
+            await self._orders.cancel(adjustment.cancel)
+
+    async def restore(self, key: PlanKey) -> None:
+        """Diff one position's exits against the venue now: after a refusal, at a start."""
+        async with self._desk.section:
+            changes = Changes()
+            adjustment = self.intents(key, self._desk.plans.get(key), changes)
+            await self._desk.commit(changes)
+        await self.carry_out(adjustment)
+
+    async def on_bars(self, bars: tuple[Bar, ...]) -> None:
+        """Move the plans on by the bars that closed: trail, break even, time out."""
+        desk = self._desk
+        if not desk.plans:
+            return
+        adjustments: list[ProtectiveOrders] = []
+        async with desk.section:
+            changes = Changes()
+            for bar in bars:
+                for key, plan in list(desk.plans.items()):
+                    if key[1] == bar.instrument_id and self._is_own_bar(key, bar):
+                        adjustments.append(self._step(key, plan, bar, changes))
+            await desk.commit(changes)
+        for adjustment in adjustments:
+            await self.carry_out(adjustment)
+
+    def _is_own_bar(self, key: PlanKey, bar: Bar) -> bool:
+        """A run's plan counts its own time frame's bars; a manual one any."""
+        run = next((r for r in self._desk.runs.values() if r.book_id == key[0]), None)
+        return run is None or run.timeframe == bar.timeframe
+
+    def _step(
+        self, key: PlanKey, plan: ExitPlanState, bar: Bar, changes: Changes
+    ) -> ProtectiveOrders:
+        moved = after_bar(plan, bar)
+        if moved is plan:
+            return NOTHING_TO_DO
+        changes.plans[key] = moved
+        if is_due(moved):
+            return self._time_out(key, moved, changes)
+        if moved.stop_price == plan.stop_price:
+            return NOTHING_TO_DO
+        return self.intents(key, moved, changes)
+
+    def _time_out(self, key: PlanKey, plan: ExitPlanState, changes: Changes) -> ProtectiveOrders:
+        desk = self._desk
+        book_id, instrument_id, _ = key
+        exiting = any(
+            order.purpose is OrderPurpose.EXIT for order in desk.orders_of(book_id, instrument_id)
+        )
+        position = desk.position(book_id, instrument_id)
+        price = desk.price(instrument_id)
+        if exiting or price is None or not position.quantity:
+            return NOTHING_TO_DO
+        change = PositionChange(
+            side=closing_side(position.quantity), quantity=abs(position.quantity), reduces=True
+        )
+        context = IntentContext(
+            account_id=desk.account.id,
+            book_id=book_id,
+            instrument=desk.instruments[instrument_id],
+            cause=f"time {plan.last_bar}",
+            now=desk.clock.now(),
+            price=price,
+            policy=DEFAULT_POLICY,
+            reason="max_bars",
+            group_id=group_of(plan),
+        )
+        orders = build_orders((change,), context)
+        return ProtectiveOrders(tuple(self._orders.check(orders, changes, from_person=False)))
+
+    # --- watching ----------------------------------------------------------------------------
+
+    async def measure(self) -> None:
+        """Add up unprotected time and tell of a stop that has been missing since the last look."""
+        desk = self._desk
+        now = desk.clock.now()
+        missing = [key for key, plan in desk.plans.items() if not self._is_protected(key, plan)]
+        async with desk.section:
+            changes = Changes()
+            for key, plan in list(desk.plans.items()):
+                self._measure_one(key, plan, key in missing, now, changes)
+            await desk.commit(changes)
+        for key in missing:
+            await self.restore(key)
+
+    def _measure_one(
+        self, key: PlanKey, plan: ExitPlanState, missing: bool, now: datetime, changes: Changes
+    ) -> None:
+        if missing and plan.unprotected_since is None:
+            changes.plans[key] = replace(plan, unprotected_since=now)
+        elif missing and plan.unprotected_since is not None and plan.unprotected_since < now:
+            self._desk.unprotected_seconds += _seconds(plan.unprotected_since, now)
+            changes.plans[key] = replace(plan, unprotected_since=now)
+            changes.events.append(self._stop_missing(key, plan))
+        elif not missing and plan.unprotected_since is not None:
+            self._desk.unprotected_seconds += _seconds(plan.unprotected_since, now)
+            changes.plans[key] = replace(plan, unprotected_since=None)
+
+    def _is_protected(self, key: PlanKey, plan: ExitPlanState) -> bool:
+        quantity = self._desk.position(key[0], key[1]).quantity
+        return is_protected(plan, quantity, self._desk.protective_orders(key))
+
+    def _stop_missing(self, key: PlanKey, plan: ExitPlanState) -> StopMissing:
+        desk = self._desk
+        since = plan.unprotected_since
+        return StopMissing(
+            **desk.fact("stop missing", *key, str(plan.entry_quantity), str(plan.stop_price)),
+            book_name=desk.book_name(key[0]),
+            instrument_id=key[1],
+            quantity=desk.position(key[0], key[1]).quantity,
+            message=f"no stop works at the venue since {since:%H:%M:%S} UTC; it is placed again now",
+        )
+
+
+def _seconds(start: datetime, end: datetime) -> Decimal:
+    return Decimal(str((end - start).total_seconds()))

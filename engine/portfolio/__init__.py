@@ -1,0 +1,1 @@
+"""From signals to target positions: sizing and allocation. Pure."""

@@ -1,0 +1,421 @@
+"""The read-only views: answered from the desk's memory, history from the store."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from engine.domain.accounts import TradingState
+from engine.domain.commands import PositionRef
+from engine.domain.ids import UNMANAGED_BOOK, InstrumentId
+from engine.domain.ledger import Position
+from engine.domain.messages import Query
+from engine.domain.money import ZERO, exact
+from engine.domain.orders import Order
+from engine.domain.performance import drawdown_of, profit_factor, win_rate
+from engine.domain.queries import (
+    GetBalance,
+    GetChart,
+    GetEquity,
+    GetHealth,
+    GetInstruments,
+    GetOrders,
+    GetPnl,
+    GetPositions,
+    GetReport,
+    GetStatus,
+    GetStrategies,
+    GetTrades,
+    PreviewClose,
+    PreviewRearm,
+)
+from engine.domain.records import EquityMark
+from engine.domain.views import (
+    BalanceLine,
+    BalanceView,
+    ChartMark,
+    ChartView,
+    ComponentHealth,
+    ComponentState,
+    DailyReport,
+    EquityPoint,
+    EquityView,
+    HealthView,
+    InstrumentsView,
+    OrdersView,
+    PnlLine,
+    PnlView,
+    PositionsView,
+    PreviewLine,
+    PreviewRearmView,
+    PreviewView,
+    StatusView,
+    StrategiesView,
+    TradesView,
+)
+from engine.handlers.day import day_figures, day_named, day_of
+from engine.handlers.describe import order_view, position_views, run_view
+from engine.handlers.desk import Desk
+from engine.handlers.reporting import Reporting
+from engine.handlers.trades import trade_view
+from engine.ports import MessageBus
+
+HealthSource = Callable[[], ComponentHealth]
+
+
+class Queries:
+    """Answers questions; changes nothing. `components` of /health are added by whoever has one."""
+
+    def __init__(self, desk: Desk, reporting: Reporting, *, version: str) -> None:
+        self._desk = desk
+        self._reporting = reporting
+        self._version = version
+        self._started = desk.wall.now()
+        self._components: list[HealthSource] = []
+
+    def register(self, bus: MessageBus) -> None:
+        """Put every answer on the bus."""
+        for query_type, answer in (
+            (GetStatus, self.status),
+            (GetStrategies, self.strategies),
+            (GetPositions, self.positions),
+            (GetOrders, self.orders),
+            (GetTrades, self.trades),
+            (GetPnl, self.pnl),
+            (GetBalance, self.balance),
+            (GetChart, self.chart),
+            (GetEquity, self.equity),
+            (GetReport, self.report),
+            (GetHealth, self.health),
+            (GetInstruments, self.instruments),
+            (PreviewClose, self.preview_close),
+            (PreviewRearm, self.preview_rearm),
+        ):
+            bus.answer(query_type, answer)
+
+    def watch(self, component: HealthSource) -> None:
+        """Show one more component in /health."""
+        self._components.append(component)
+
+    # --- state -------------------------------------------------------------------------------
+
+    async def status(self, query: Query) -> StatusView:
+        desk = self._desk
+        value = desk.valuation()
+        halted = desk.trading_state is TradingState.HALTED
+        return StatusView(
+            header=desk.header(),
+            equity=value.equity,
+            incomplete=value.incomplete,
+            day_pnl=day_figures(desk).pnl,
+            drawdown=drawdown_of(await self._curve(value.equity)).current,
+            runs=tuple(run_view(desk, run) for run in desk.runs.values()),
+            open_positions=len(desk.ledger.positions()),
+            open_orders=len(desk.orders),
+            waiting=self._waiting(),
+            halt_reason=desk.latch.reason if halted and desk.latch is not None else "",
+        )
+
+    def _waiting(self) -> tuple[str, ...]:
+        desk = self._desk
+        paused = (
+            f"{run.name}: {run.paused_reason}" for run in desk.runs.values() if run.paused_reason
+        )
+        blocked = (f"{name}: {reason}" for name, reason in desk.blocked.items())
+        return (*paused, *blocked)
+
+    async def strategies(self, query: Query) -> StrategiesView:
+        desk = self._desk
+        return StrategiesView(
+            header=desk.header(),
+            runs=tuple(run_view(desk, run) for run in desk.runs.values()),
+            strategies=await desk.host.strategies(),
+        )
+
+    async def positions(self, query: Query) -> PositionsView:
+        views = position_views(self._desk)
+        unrealized: Decimal | None = ZERO
+        for view in views:
+            if view.unrealized_pnl is None or unrealized is None:
+                unrealized = None
+            else:
+                with exact():
+                    unrealized += view.unrealized_pnl
+        return PositionsView(header=self._desk.header(), positions=views, unrealized_pnl=unrealized)
+
+    async def orders(self, query: Query) -> OrdersView:
+        assert isinstance(query, GetOrders)  # noqa: S101  registered for this class only
+        desk = self._desk
+        found: Sequence[Order] = (
+            tuple(reversed(desk.recent)) if query.closed else tuple(desk.orders.values())
+        )
+        return OrdersView(
+            header=desk.header(), orders=tuple(order_view(desk, order) for order in found)
+        )
+
+    async def instruments(self, query: Query) -> InstrumentsView:
+        desk = self._desk
+        traded = dict.fromkeys(i for run in desk.runs.values() for i in run.instrument_ids)
+        return InstrumentsView(
+            header=desk.header(), instrument_ids=tuple(traded) or tuple(desk.instruments)
+        )
+
+    # --- money -------------------------------------------------------------------------------
+
+    async def trades(self, query: Query) -> TradesView:
+        assert isinstance(query, GetTrades)  # noqa: S101
+        desk = self._desk
+        run = None if query.run is None else desk.run_named(query.run)
+        book_id = None if run is None else run.book_id
+        newest = list(reversed(desk.ledger.trades(book_id=book_id)))
+        start = 0
+        if query.before is not None:
+            start = next(
+                (n for n, trade in enumerate(newest) if trade.key < query.before), len(newest)
+            )
+        page = newest[start : start + query.limit]
+        more = start + query.limit < len(newest)
+        back = max(start - query.limit, 0)
+        return TradesView(
+            header=desk.header(),
+            trades=tuple(trade_view(desk, trade) for trade in page),
+            total=len(newest),
+            older=page[-1].key if more and page else None,
+            newer=newest[back - 1].key if start and back else None,
+        )
+
+    async def pnl(self, query: Query) -> PnlView:
+        desk = self._desk
+        end = self._reporting.equity_mark(desk.clock.now(), is_day_cut=True)
+        spans = [
+            await self._span(label, since, end)
+            for label, since in (
+                ("today", day_of(desk.account, desk.clock.now()).start),
+                ("7 days", desk.clock.now() - timedelta(days=7)),
+                ("30 days", desk.clock.now() - timedelta(days=30)),
+                ("all", None),
+            )
+        ]
+        closed = [trade.pnl for trade in desk.ledger.trades()]
+        drawdown = drawdown_of(await self._curve(end.equity))
+        return PnlView(
+            header=desk.header(),
+            spans=tuple(spans),
+            by_run=self._reporting.lines_by_run(end),
+            by_instrument=self._reporting.lines_by_instrument(end),
+            drawdown=drawdown.current,
+            max_drawdown=drawdown.maximum,
+            win_rate=win_rate(closed),
+            profit_factor=profit_factor(closed),
+        )
+
+    async def _span(self, label: str, since: datetime | None, end: EquityMark) -> PnlLine:
+        start = None
+        if since is not None:
+            async with self._desk.storage() as uow:
+                start = await uow.equity.last_day_cut(self._desk.account.id, since)
+        trades = sum(
+            1
+            for trade in self._desk.ledger.trades()
+            if start is None or trade.exit_time > start.time
+        )
+        return self._reporting.line_between(label, start, end, trades)
+
+    async def balance(self, query: Query) -> BalanceView:
+        desk = self._desk
+        rates = desk.rates()
+        value = desk.valuation()
+        lines = []
+        for asset, total in sorted(desk.ledger.balances().items()):
+            if not total:
+                continue
+            rate = rates.rate(asset)
+            with exact():
+                worth = None if rate is None else total * rate
+                locked = sum(
+                    (
+                        desk.reserved(order)
+                        for order in desk.orders.values()
+                        if desk.instruments[order.instrument_id].quote == asset
+                    ),
+                    ZERO,
+                )
+            lines.append(
+                BalanceLine(
+                    asset=asset,
+                    total=total,
+                    locked=locked,
+                    value=worth,
+                    price_age=rates.age(asset, desk.clock.now()),
+                )
+            )
+        return BalanceView(
+            header=desk.header(),
+            lines=tuple(lines),
+            equity=value.equity,
+            incomplete=value.incomplete,
+        )
+
+    async def equity(self, query: Query) -> EquityView:
+        assert isinstance(query, GetEquity)  # noqa: S101
+        points = await self._curve(self._desk.valuation().equity, limit=query.points)
+        drawdown = drawdown_of(points)
+        return EquityView(
+            header=self._desk.header(),
+            points=tuple(points),
+            drawdown=drawdown.current,
+            max_drawdown=drawdown.maximum,
+        )
+
+    async def _curve(self, now: Decimal | None, limit: int = 500) -> list[EquityPoint]:
+        """Return the stored marks and the present value; gaps are left out."""
+        desk = self._desk
+        async with desk.storage() as uow:
+            marks = await uow.equity.last(desk.account.id, limit)
+        points = [
+            EquityPoint(time=mark.time, equity=mark.equity, flows=mark.flows)
+            for mark in marks
+            if mark.equity is not None
+        ]
+        if now is not None:
+            flows = desk.ledger.totals().flows
+            points.append(EquityPoint(time=desk.clock.now(), equity=now, flows=flows))
+        return points
+
+    async def report(self, query: Query) -> DailyReport:
+        assert isinstance(query, GetReport)  # noqa: S101
+        desk = self._desk
+        today = day_of(desk.account, desk.clock.now())
+        if query.day is None or query.day == today.day:
+            return await self._reporting.report(today, is_final=False)
+        return await self._reporting.told(day_named(desk.account, query.day))
+
+    # --- pictures ----------------------------------------------------------------------------
+
+    async def chart(self, query: Query) -> ChartView:
+        """Return the newest bars with our fills.
+
+        Raises:
+            LookupError: No run trades the instrument.
+        """
+        assert isinstance(query, GetChart)  # noqa: S101
+        desk = self._desk
+        instrument_id = query.instrument_id
+        run = next((r for r in desk.runs.values() if instrument_id in r.instrument_ids), None)
+        if run is None:
+            raise LookupError(f"no run trades {instrument_id}: there are no bars to draw")
+        bars = await desk.venue.history(
+            instrument_id, run.timeframe, before=desk.clock.now(), limit=query.bars
+        )
+        rows = list(bars)
+        held = [v for v in position_views(desk) if v.ref.instrument_id == instrument_id]
+        return ChartView(
+            header=desk.header(),
+            instrument_id=instrument_id,
+            timeframe=str(run.timeframe),
+            times=tuple(bar.timestamp for bar in rows),
+            open=tuple(bars.open.tolist()),
+            high=tuple(bars.high.tolist()),
+            low=tuple(bars.low.tolist()),
+            close=tuple(bars.close.tolist()),
+            volume=tuple(bars.volume.tolist()),
+            marks=self._marks(instrument_id, rows[0].timestamp if rows else desk.clock.now()),
+            entry_price=held[0].entry_price if held else None,
+            stop_price=held[0].stop_price if held else None,
+            target_price=held[0].target_price if held else None,
+        )
+
+    def _marks(self, instrument_id: InstrumentId, since: datetime) -> tuple[ChartMark, ...]:
+        desk = self._desk
+        found: list[ChartMark] = []
+        for order in (*desk.recent, *desk.orders.values()):
+            if order.instrument_id != instrument_id or order.ts_last < since:
+                continue
+            price = order_view(desk, order).average_price
+            if price is not None:
+                found.append(
+                    ChartMark(
+                        time=order.ts_last,
+                        price=float(price),
+                        side=order.side,
+                        purpose=order.purpose,
+                    )
+                )
+        return tuple(found)
+
+    # --- health ------------------------------------------------------------------------------
+
+    async def health(self, query: Query) -> HealthView:
+        desk = self._desk
+        async with desk.storage() as uow:
+            counts = await uow.deliveries.counts()
+        newest = max((mark.time for mark in desk.marks.values()), default=None)
+        return HealthView(
+            header=desk.header(),
+            version=self._version,
+            uptime=desk.wall.now() - self._started,
+            components=(self._engine(), *(source() for source in self._components)),
+            unprotected_seconds=desk.unprotected_seconds,
+            last_bar_at=newest,
+            pending_deliveries=counts.get("pending", 0) + counts.get("sending", 0),
+            dead_deliveries=counts.get("dead", 0),
+        )
+
+    def _engine(self) -> ComponentHealth:
+        desk = self._desk
+        state = ComponentState.DEGRADED if self._waiting() else ComponentState.OK
+        return ComponentHealth(name="engine", state=state, detail=f"{len(desk.orders)} open orders")
+
+    # --- previews ----------------------------------------------------------------------------
+
+    async def preview_close(self, query: Query) -> PreviewView:
+        assert isinstance(query, PreviewClose)  # noqa: S101
+        desk = self._desk
+        managed = desk.managed_positions()
+        chosen = [p for p in managed if _is_chosen(p, query)]
+        unmanaged = [p for p in desk.ledger.positions() if p.book_id == UNMANAGED_BOOK]
+        return PreviewView(
+            header=desk.header(),
+            lines=tuple(self._preview(position) for position in chosen),
+            left_alone=tuple(f"{p.instrument_id}: held before us, unmanaged" for p in unmanaged),
+            warnings=() if chosen else ("nothing that we manage is open there",),
+        )
+
+    def _preview(self, position: Position) -> PreviewLine:
+        desk = self._desk
+        instrument = position.instrument
+        price = desk.price(instrument.id)
+        notional = None if price is None else instrument.notional(position.quantity, price)
+        fee = None if notional is None else notional * desk.settings.fee_estimate
+        return PreviewLine(
+            ref=PositionRef(
+                book_id=position.book_id, instrument_id=instrument.id, side=position.side
+            ),
+            book_name=desk.book_name(position.book_id),
+            quantity=position.quantity,
+            price=price,
+            notional=notional,
+            fee=fee,
+            pnl=None if price is None else position.unrealized(price),
+        )
+
+    async def preview_rearm(self, query: Query) -> PreviewRearmView:
+        desk = self._desk
+        latch = desk.latch
+        return PreviewRearmView(
+            header=desk.header(),
+            halted=desk.trading_state is TradingState.HALTED,
+            reason="" if latch is None else latch.reason,
+            since=None if latch is None else latch.since,
+            runs_that_will_trade=tuple(run.name for run in desk.runs.values() if run.may_enter),
+            open_positions=len(desk.managed_positions()),
+        )
+
+
+def _is_chosen(position: Position, query: PreviewClose) -> bool:
+    if query.refs:
+        return any(
+            (ref.book_id, ref.instrument_id, ref.side)
+            == (position.book_id, position.instrument_id, position.side)
+            for ref in query.refs
+        )
+    return not query.instrument_ids or position.instrument_id in query.instrument_ids

@@ -1,0 +1,1 @@
+"""Pre-trade checks, limits and breakers: pure functions over a frozen snapshot."""

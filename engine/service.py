@@ -1,0 +1,250 @@
+"""The engine as a running service: the venue's stream and due times in, handlers called."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from engine.domain.accounts import Latch
+from engine.domain.commands import (
+    ClosePosition,
+    Flatten,
+    HandToManual,
+    Kill,
+    PauseRuns,
+    Rearm,
+    ResumeRuns,
+    StartRuns,
+    StopRuns,
+)
+from engine.domain.events import DataEnded, FeedInterrupted
+from engine.domain.records import CatchUp, JobClock
+from engine.domain.runs import Run, RunState
+from engine.handlers.bars import BarCloses
+from engine.handlers.commands import Audited
+from engine.handlers.desk import Changes, Desk
+from engine.handlers.fills import Fills
+from engine.handlers.halt import Halt
+from engine.handlers.jobs import Jobs, JobSpec
+from engine.handlers.orders import Orders
+from engine.handlers.positions import Positions
+from engine.handlers.protection import Protection
+from engine.handlers.reporting import Reporting
+from engine.handlers.runs import Runs
+from engine.handlers.startup import Startup
+from engine.ports import (
+    BarsClosed,
+    ConnectionChanged,
+    FillReported,
+    OrderReported,
+    ReplayEnded,
+    Scheduler,
+    TimeAdvanced,
+    VenueMessage,
+)
+from engine.queries import Queries
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSettings:
+    """Attributes:
+    version: Shown in /version and the first message.
+    mark_every_seconds: Market time between equity marks.
+    reports: Tell the day at its cut (off in backtests).
+    stop_at_end: `run` returns when recorded data is used up (backtests), instead of staying up.
+    """
+
+    version: str
+    pid: int
+    mark_every_seconds: int = 900
+    reports: bool = True
+    stop_at_end: bool = False
+
+
+class EngineService:
+    """One account's engine. Give it a desk, the configured runs and its two schedulers.
+
+    `run` recovers first, then trades until cancelled. `ready` is set once it trades; `bars_seen`
+    counts closed bars, for progress.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        runs: Sequence[Run],
+        *,
+        market_scheduler: Scheduler,
+        wall_scheduler: Scheduler,
+        settings: ServiceSettings,
+    ) -> None:
+        self.desk = desk
+        self.ready = asyncio.Event()
+        self.bars_seen = 0
+        self._templates = runs
+        self._settings = settings
+        self._market_scheduler = market_scheduler
+        self._wall_scheduler = wall_scheduler
+        self._orders = Orders(desk)
+        self._protection = Protection(desk, self._orders)
+        self._fills = Fills(desk, self._orders, self._protection)
+        self._runs = Runs(desk, self._orders, self._protection)
+        self._positions = Positions(desk, self._orders)
+        self._halt = Halt(desk, self._orders)
+        self._reporting = Reporting(desk)
+        self._bars = BarCloses(desk, self._orders, self._protection, self._runs)
+        self._startup = Startup(
+            desk, self._orders, self._fills, self._protection, version=settings.version
+        )
+        self._jobs = Jobs(
+            desk,
+            {
+                JobClock.MARKET: (market_scheduler, desk.clock),
+                JobClock.WALL: (wall_scheduler, desk.wall),
+            },
+            self._job_specs(),
+        )
+        self.queries = Queries(desk, self._reporting, version=settings.version)
+        self._register()
+
+    def _register(self) -> None:
+        bus = self.desk.bus
+        audited = Audited(self.desk)
+        for command_type, handler in (
+            (StartRuns, self._runs.start),
+            (StopRuns, self._runs.stop),
+            (PauseRuns, self._runs.pause),
+            (ResumeRuns, self._runs.resume),
+            (HandToManual, self._runs.hand_to_manual),
+            (ClosePosition, self._positions.close),
+            (Flatten, self._positions.flatten),
+            (Kill, self._halt.kill),
+            (Rearm, self._halt.rearm),
+        ):
+            audited.register(bus, command_type, handler)
+        self.queries.register(bus)
+
+    def _job_specs(self) -> tuple[JobSpec, ...]:
+        account = self.desk.account
+        marks = JobSpec(
+            key="equity mark",
+            clock=JobClock.MARKET,
+            cadence=f"every {self._settings.mark_every_seconds}s",
+            catch_up=CatchUp.SKIP,
+            action=self._reporting.mark,
+            durable=False,
+        )
+        if not self._settings.reports:
+            return (marks,)
+        report = JobSpec(
+            key="daily report",
+            clock=JobClock.MARKET,
+            cadence=f"daily {account.day_cut} {account.time_zone}",
+            catch_up=CatchUp.EACH,
+            action=self._reporting.end_of_day,
+        )
+        heartbeat = JobSpec(
+            key="heartbeat",
+            clock=JobClock.WALL,
+            cadence="every 10s",
+            catch_up=CatchUp.SKIP,
+            action=self._startup.beat,
+            durable=False,
+        )
+        return (report, marks, heartbeat)
+
+    # --- running -----------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Recover, then trade until cancelled (or the data ends, where settings say so).
+
+        Raises:
+            StorageError: The store can't be written: nothing more is sent; start again.
+        """
+        await self._startup.recover(self._templates, self._settings.pid)
+        await self._reporting.ensure_day_mark()
+        await self._jobs.begin()
+        self.ready.set()
+        try:
+            await self._trade()
+        finally:
+            await asyncio.shield(self._close())
+
+    async def _trade(self) -> None:
+        subscriptions = {
+            (instrument_id, run.timeframe)
+            for run in self.desk.runs.values()
+            for instrument_id in run.instrument_ids
+        }
+        async for message in self.desk.venue.stream(sorted(subscriptions)):
+            await self.take(message)
+            if self._settings.stop_at_end and type(message) is ReplayEnded:
+                return
+
+    async def _close(self) -> None:
+        if not self._settings.stop_at_end:
+            await self._startup.farewell("stopped in order")
+        await self.desk.venue.close()
+        await self.desk.host.close()
+
+    async def take(self, message: VenueMessage) -> None:
+        """Handle one message of the venue to its end: the replayed market waits for that."""
+        kind = type(message)
+        if kind is TimeAdvanced:
+            await self._advance(message)  # type: ignore[arg-type]  # narrowed by `kind`
+        elif isinstance(message, BarsClosed):
+            self.bars_seen += len(message.bars)
+            await self._bars.closed(message)
+        elif isinstance(message, FillReported):
+            await self._fills.book(message.fill)
+        elif isinstance(message, OrderReported):
+            await self._reported(message)
+        elif isinstance(message, ConnectionChanged):
+            await self._connection(message)
+        elif isinstance(message, ReplayEnded):
+            await self._ended(message)
+
+    async def _advance(self, message: TimeAdvanced) -> None:
+        """Run what is due by the new market time before anything else of that instant."""
+        due = self._market_scheduler.next_due()
+        if due is not None and due <= message.time:
+            await self._market_scheduler.fire_due(message.time)
+        if self.desk.plans:
+            await self._protection.measure()
+
+    async def _reported(self, message: OrderReported) -> None:
+        """A protective order that ended without filling is put back at once."""
+        order = await self._orders.reported(message.report)
+        if order is None or not order.state.is_terminal or not order.purpose.protects:
+            return
+        key = (order.book_id, order.instrument_id, order.position_side)
+        if key in self.desk.plans:
+            await self._protection.restore(key)
+
+    async def _connection(self, message: ConnectionChanged) -> None:
+        if message.connected:
+            return
+        event = FeedInterrupted(
+            **self.desk.fact("feed", message.message, self.desk.clock.now().isoformat()),
+            instrument_id=None,
+            message=message.message,
+        )
+        await self.desk.commit(Changes(events=[event]))
+
+    async def _ended(self, message: ReplayEnded) -> None:
+        if self._settings.stop_at_end:
+            return
+        event = DataEnded(**self.desk.fact("data ended", str(message.bars)), bars=message.bars)
+        await self.desk.commit(Changes(events=[event]))
+
+    async def halted_from_outside(self, latch: Latch) -> None:
+        """The kill thread saw the kill file or a latch that another process set."""
+        _log.warning("halted from outside", reason=latch.reason)
+        await self._halt.halted_from_outside(latch)
+
+    @property
+    def trades_now(self) -> bool:
+        """Tell whether any run may enter."""
+        return any(run.state is RunState.RUNNING for run in self.desk.runs.values())

@@ -100,6 +100,8 @@ class ReplayVenue:
         self.note = plan.note
         self._clock = clock
         self._tape = Tape(plan.series)
+        self._closings = len(self._tape)
+        self._step_ms = 0  # the length of the bar that closes next
         self._start_ms = plan.start_ms
         self._book = Book(account_id, instruments, opening_balances)
         self._check_listed()
@@ -236,11 +238,12 @@ class ReplayVenue:
             if due_ms is None:
                 if not self._ended:
                     self._ended = True
-                    yield ReplayEnded(len(self._tape))
+                    yield ReplayEnded(self._closings)
                 await self._pace.until_stirred()
-            elif await self._pace.wait(self._now_ms, due_ms, self._step_ms(due_ms)):
+            elif await self._pace.wait(self._now_ms, due_ms, self._step_ms):
                 self._move_to(due_ms)
-                await self._commit()
+                if self._journal is not None:
+                    await self._commit()
                 yield TimeAdvanced(self._now)
 
     def _subscribe(self, subscriptions: Iterable[tuple[InstrumentId, Timeframe]]) -> None:
@@ -265,9 +268,12 @@ class ReplayVenue:
 
     def _next_instant(self) -> int | None:
         """Return when something happens next: a bar closes or, for live orders, opens."""
-        if self._next >= len(self._tape):
+        if self._next >= self._closings:
             return None
-        due_ms = self._tape.close(self._next).end_ms
+        close = self._tape.close(self._next)
+        due_ms, self._step_ms = close.end_ms, close.step_ms
+        if not self._book.live:
+            return due_ms
         for name in self._book.live:
             lane = self._tape.lanes[name]
             if not lane.has_ended and (start := int(lane.starts[lane.next])) > self._now_ms:
@@ -278,27 +284,25 @@ class ReplayVenue:
                     due_ms = min(due_ms, _ceil_ms(at))
         return due_ms
 
-    def _step_ms(self, due_ms: int) -> int:
-        return self._tape.close(self._next).series.bars.timeframe.seconds * 1000
-
     def _move_to(self, now_ms: int) -> None:
         """Move the market clock, and match what rested through the bars that close now."""
+        tape, book = self._tape, self._book
         self._now_ms = now_ms
-        self._now = now = from_ms(now_ms)
+        close = tape.close(self._next)
+        self._now = now = close.end if close.end_ms == now_ms else from_ms(now_ms)
         self._clock.advance_to(now)
         bars: list[Bar] = []
-        tape, book = self._tape, self._book
-        while self._next < len(tape):
-            close = tape.close(self._next)
-            if close.end_ms != now_ms:
-                break
-            self._next += 1
+        while close.end_ms == now_ms:
             bar = close.series.bar(close.row)
             bars.append(bar)
             if close.matches:
                 if bar.instrument_id in book.live and bar.state not in NO_TRADE:
                     self._outbox.extend(self._matcher.at_close(bar, now))
                 self._pass(tape.lanes[bar.instrument_id], bar)
+            self._next += 1
+            if self._next == self._closings:
+                break
+            close = tape.close(self._next)
         self._standing = bars
         if self._timed:
             self._outbox.extend(self._matcher.expire(now))
@@ -309,7 +313,7 @@ class ReplayVenue:
         lane.next += 1
         lane.last = bar
         self._book.marks[bar.instrument_id] = bar.close
-        if lane.has_ended:
+        if lane.next >= lane.count:
             for working in list(self._book.live.get(bar.instrument_id, {}).values()):
                 if working.takes_market:
                     ended = OrderState.CANCELLED
@@ -328,9 +332,9 @@ class ReplayVenue:
         return True
 
     async def _commit(self) -> None:
-        change = self._book.take_dirty()
         if self._journal is None:
             return
+        change = self._book.take_dirty()
         markers = {"cursor": str(self._now_ms)}
         if not self._is_marked:
             markers |= {"data": json.dumps(self._fingerprints()), "seed": str(self._seed)}

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import repeat
 
+import msgspec
 import numpy as np
 
 from engine.bars import STATES, Bars, Float64, Int64
@@ -38,19 +39,18 @@ class Series:
         self.starts: Int64 = bars.timestamp
         self.ends: Int64 = bars.timestamp + bars.timeframe.seconds * 1000
         self._chunk: list[Bar] = []
-        self._first = 0
+        self._first = self._last = 0  # rows [first, last) are in the chunk
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def bar(self, row: int) -> Bar:
         """Return one row as a domain bar; rows asked for in order cost 2 us each."""
-        offset = row - self._first
-        if not 0 <= offset < len(self._chunk):
-            self._first = row
-            self._chunk = self._convert(row, min(row + _CHUNK, len(self)))
-            offset = 0
-        return self._chunk[offset]
+        if self._first <= row < self._last:
+            return self._chunk[row - self._first]
+        self._first, self._last = row, min(row + _CHUNK, len(self))
+        self._chunk = self._convert(self._first, self._last)
+        return self._chunk[0]
 
     def _convert(self, first: int, last: int) -> list[Bar]:
         part = self.bars[first:last]
@@ -102,15 +102,13 @@ class Lane:
         self._owner = owners[order]
         self._row = np.concatenate([rows for _, rows in kept])[order]
         self._series: list[Series] = [one for one, _ in kept]
+        self.count = len(starts)
         self.next = 0
         self.last: Bar | None = None
 
-    def __len__(self) -> int:
-        return len(self.starts)
-
     @property
     def has_ended(self) -> bool:
-        return self.next >= len(self.starts)
+        return self.next >= self.count
 
     def bar(self, index: int) -> Bar:
         return self._series[int(self._owner[index])].bar(int(self._row[index]))
@@ -128,11 +126,12 @@ class Lane:
         self.last = self.bar(self.next - 1) if self.next else None
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
+class Close(msgspec.Struct, frozen=True, gc=False):
     """One bar's closing on the time line."""
 
     end_ms: int
+    end: datetime
+    step_ms: int
     series: Series
     row: int
     matches: bool  # it is a bar of its instrument's lane
@@ -143,6 +142,7 @@ class Tape:
 
     def __init__(self, series: Sequence[Series]) -> None:
         self.series = tuple(series)
+        self._steps = [one.bars.timeframe.seconds * 1000 for one in series]
         by_instrument: dict[InstrumentId, list[Series]] = {}
         for one in series:
             by_instrument.setdefault(one.instrument_id, []).append(one)
@@ -163,19 +163,23 @@ class Tape:
 
     def close(self, index: int) -> Close:
         """Return one closing; asked for in order they cost little."""
-        if not self._first <= index < self._last:
-            self._first, self._last = index, min(index + _CHUNK, len(self))
-            cut = slice(self._first, self._last)
-            self._chunk = list(
-                map(
-                    Close,
-                    self.ends[cut].tolist(),
-                    map(self.series.__getitem__, self._owner[cut].tolist()),
-                    self._row[cut].tolist(),
-                    self._matches[cut].tolist(),
-                )
+        if self._first <= index < self._last:
+            return self._chunk[index - self._first]
+        self._first, self._last = index, min(index + _CHUNK, len(self))
+        cut = slice(self._first, self._last)
+        owners = self._owner[cut].tolist()
+        self._chunk = list(
+            map(
+                Close,
+                self.ends[cut].tolist(),
+                instants(self.ends[cut]),
+                map(self._steps.__getitem__, owners),
+                map(self.series.__getitem__, owners),
+                self._row[cut].tolist(),
+                self._matches[cut].tolist(),
             )
-        return self._chunk[index - self._first]
+        )
+        return self._chunk[0]
 
     def index_at(self, instant_ms: int) -> int:
         """Return the index of the first closing at or after an instant."""

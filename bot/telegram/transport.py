@@ -39,6 +39,10 @@ class NotSent(NetworkError):
     """No connection came about: the server has seen nothing of the request."""
 
 
+class AnswerLost(NetworkError):
+    """The request went out and no answer came back: it may have been carried out."""
+
+
 class ServerClock:
     """Telegram's clock, learned from the `Date` of its answers, to the second."""
 
@@ -117,7 +121,7 @@ class AiohttpRequest(BaseRequest):
 
         Raises:
             FloodControl: The server answered 429.
-            NotSent, TimedOut, NetworkError: No answer came.
+            NotSent, TimedOut, AnswerLost: No answer came.
         """
         seconds = read_timeout if isinstance(read_timeout, int | float) else self._read_seconds
         data: aiohttp.FormData | Mapping[str, str] | None = None
@@ -129,6 +133,8 @@ class AiohttpRequest(BaseRequest):
         answer = await self.fetch(method, url, data, read_seconds=seconds)
         if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
             raise FloodControl(retry_after(answer.body))
+        if answer.status >= HTTPStatus.BAD_GATEWAY:  # a gateway's word, not the server's
+            raise AnswerLost(f"the Bot API server is not available ({answer.status})")
         return answer.status, answer.body
 
     async def fetch(
@@ -142,7 +148,7 @@ class AiohttpRequest(BaseRequest):
         """Make one call and return what came, whatever the status.
 
         Raises:
-            NotSent, TimedOut, NetworkError: No answer came.
+            NotSent, TimedOut, AnswerLost: No answer came.
         """
         if self._session is None:
             raise NotSent("the connection pool is not open")
@@ -160,7 +166,7 @@ class AiohttpRequest(BaseRequest):
         except TimeoutError:
             raise TimedOut("the Bot API server did not answer in time") from None
         except (aiohttp.ClientError, OSError) as exc:
-            raise NetworkError(f"connection lost ({type(exc).__name__})") from None
+            raise AnswerLost(f"connection lost ({type(exc).__name__})") from None
         except ValueError as exc:
             raise NotSent(f"the Bot API address is unusable ({type(exc).__name__})") from None
 

@@ -170,6 +170,7 @@ def entry(number: int = 1, **changes: Any) -> LedgerEntry:
         "reason": "cross",
         "rates": {AssetId("BTC"): EXACT},
         "note": "late",
+        "corrects": EntryId("entry-0"),
     }
     return LedgerEntry(**fields | changes)
 

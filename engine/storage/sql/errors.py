@@ -39,7 +39,15 @@ def storage_errors(place: str) -> Iterator[None]:
         raise storage_error(place, exc) from exc
     except SQLAlchemyError as exc:
         raise storage_error(place, exc) from exc
-    except msgspec.ValidationError as exc:
+
+
+@contextmanager
+def readable(place: str) -> Iterator[None]:
+    """Turn a stored value that can't be rebuilt (damaged, or not of ours) into StorageError."""
+    try:
+        yield
+    except (ArithmeticError, ValueError, msgspec.DecodeError) as exc:
         raise StorageError(
             f"database {place}: a row does not fit this version ({exc}). Nothing was changed."
+            " Start the version that wrote it, or restore the last backup."
         ) from exc

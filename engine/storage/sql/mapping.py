@@ -48,11 +48,8 @@ def run_values(run: Run) -> Values:
 
 
 def run_record(kind: type[Run], row: RowMapping) -> Run:
-    """Rebuild a run; raises as `record` does."""
-    try:
-        seconds = Timeframe.parse(row["timeframe"]).seconds
-    except ValueError as exc:
-        raise msgspec.ValidationError(str(exc)) from exc
+    """Rebuild a run; raises as `record` does, and ValueError for a time frame that is none."""
+    seconds = Timeframe.parse(row["timeframe"]).seconds
     return record(kind, {**row, "timeframe": {"seconds": seconds}})
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import Insert
 
 from engine.errors import StorageError
-from engine.storage.sql.errors import storage_errors
+from engine.storage.sql.errors import readable, storage_errors
 from engine.storage.sql.mapping import RowMapping, Values, record
 from engine.storage.writer import WriterLock
 
@@ -108,8 +108,9 @@ class SqlTransaction:
             if connection is None:
                 connection = self._reader = await self._connections.reader()
             result = await connection.execute(statement, parameters)
-            names = tuple(result.keys())
-            return [dict(zip(names, row, strict=True)) for row in result]
+            with readable(self._connections.place):
+                names = tuple(result.keys())
+                return [dict(zip(names, row, strict=True)) for row in result]
 
     async def records(
         self,
@@ -121,7 +122,7 @@ class SqlTransaction:
     ) -> tuple[T, ...]:
         """Run a query and rebuild what its rows are of; StorageError for one that does not fit."""
         rows = await self.rows(statement, parameters)
-        with storage_errors(self._connections.place):
+        with readable(self._connections.place):
             return tuple(build(kind, row) for row in rows)
 
     async def record(

@@ -119,6 +119,7 @@ class EntryRow(Row, table=True):
     reason: str
     rates: dict[str, str] = Field(sa_type=Json)
     note: str
+    corrects: str | None
 
 
 class EventRow(Row, table=True):

@@ -11,7 +11,7 @@ folded again from there, so that any order of arrival, with any repeats, gives t
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -187,6 +187,21 @@ class _Slot:
             self.checkpoints.append(fold.copy())
 
 
+class _Group:
+    """Slots whose figures are shown as one; totals are added up again after a change."""
+
+    __slots__ = ("cached", "slots")
+
+    def __init__(self) -> None:
+        self.slots: list[_Slot] = []
+        self.cached: Totals | None = None
+
+    def totals(self) -> Totals:
+        if self.cached is None:
+            self.cached = _converted(self.slots)
+        return self.cached
+
+
 _SlotKey = tuple[BookId, InstrumentId | None, PositionSide]
 
 
@@ -202,9 +217,9 @@ class Ledger:
         self._open: dict[_SlotKey, _Slot] = {}
         self._cash: dict[AssetId, Decimal] = {}
         self._positions: tuple[Position, ...] | None = None
-        self._totals: dict[tuple[BookId | None, InstrumentId | None], Totals] = {}
-        self._by_book: dict[BookId, Totals] = {}
-        self._by_instrument: dict[InstrumentId, Totals] = {}
+        self._everything = _Group()
+        self._by_book: dict[BookId, _Group] = {}
+        self._by_instrument: dict[InstrumentId, _Group] = {}
         self._trades: dict[BookId | None, tuple[RoundTrip, ...]] = {}
 
     @classmethod
@@ -249,16 +264,15 @@ class Ledger:
             key = (entry.book_id, entry.instrument_id, entry.position_side)
             slot = self._slots.get(key)
             if slot is None:
-                slot = self._slots[key] = self._new_slot(key, instrument)
+                slot = self._new_slot(key, instrument)
             for asset, amount in reading.cash:
                 self._cash[asset] = self._cash.get(asset, ZERO) + amount
             slot.add_lines(reading)
             folded = self._fold(key, slot, reading.movement)
         self._booked.add(entry.entry_id)
         self._positions = None
-        self._totals.clear()
-        self._by_book = {}
-        self._by_instrument = {}
+        for group in self._groups(key):
+            group.cached = None
         self._trades.clear()
         return Booked(
             applied=True,
@@ -280,9 +294,22 @@ class Ledger:
         return instrument
 
     def _new_slot(self, key: _SlotKey, instrument: Instrument | None) -> _Slot:
-        if instrument is None:
-            return _Slot(None)
-        return _Slot(PositionFold(key[0], instrument, key[2], fifo=self._fifo))
+        book_id, _, side = key
+        start = None
+        if instrument is not None:
+            start = PositionFold(book_id, instrument, side, fifo=self._fifo)
+        slot = self._slots[key] = _Slot(start)
+        for group in self._groups(key):
+            group.slots.append(slot)
+        return slot
+
+    def _groups(self, key: _SlotKey) -> Iterator["_Group"]:
+        """Yield what the slot's figures are part of."""
+        book_id, instrument_id, _ = key
+        yield self._everything
+        yield self._by_book.setdefault(book_id, _Group())
+        if instrument_id is not None:
+            yield self._by_instrument.setdefault(instrument_id, _Group())
 
     def _fold(self, key: _SlotKey, slot: _Slot, movement: Movement | None) -> Folded:
         if movement is None or slot.fold is None:
@@ -363,30 +390,22 @@ class Ledger:
         self, *, book_id: BookId | None = None, instrument_id: InstrumentId | None = None
     ) -> Totals:
         """Return running totals in the reporting asset, of all or of one book or instrument."""
-        key = (book_id, instrument_id)
-        found = self._totals.get(key)
-        if found is None:
-            found = self._totals[key] = _converted(list(self._slots_of(book_id, instrument_id)))
-        return found
+        group: _Group | None = self._everything
+        if book_id is not None and instrument_id is not None:
+            return _converted(list(self._slots_of(book_id, instrument_id)))
+        if book_id is not None:
+            group = self._by_book.get(book_id)
+        elif instrument_id is not None:
+            group = self._by_instrument.get(instrument_id)
+        return Totals() if group is None else group.totals()
 
     def totals_by_book(self) -> Mapping[BookId, Totals]:
         """Return the totals of every book that was ever booked on, reporting asset."""
-        if not self._by_book:
-            groups: dict[BookId, list[_Slot]] = {}
-            for key, slot in self._slots.items():
-                groups.setdefault(key[0], []).append(slot)
-            self._by_book = {book_id: _converted(groups[book_id]) for book_id in sorted(groups)}
-        return self._by_book
+        return {book_id: group.totals() for book_id, group in sorted(self._by_book.items())}
 
     def totals_by_instrument(self) -> Mapping[InstrumentId, Totals]:
         """Return the totals of every instrument that was ever booked, reporting asset."""
-        if not self._by_instrument:
-            groups: dict[InstrumentId, list[_Slot]] = {}
-            for key, slot in self._slots.items():
-                if key[1] is not None:
-                    groups.setdefault(key[1], []).append(slot)
-            self._by_instrument = {name: _converted(groups[name]) for name in sorted(groups)}
-        return self._by_instrument
+        return {name: group.totals() for name, group in sorted(self._by_instrument.items())}
 
     def totals_by_asset(
         self, *, book_id: BookId | None = None, instrument_id: InstrumentId | None = None

@@ -78,7 +78,7 @@ class Mail:
         if not isinstance(body, EmailMessage):
             return ""
         content = body.get_content()
-        return content if isinstance(content, str) else ""
+        return content.replace("\r\n", "\n") if isinstance(content, str) else ""
 
     def parts(self) -> list[Part]:
         """Return all leaves but the text bodies: inline images and attachments."""

@@ -80,11 +80,13 @@ class Sandbox:
 
     async def __aenter__(self) -> Self:
         self._open_state()
+        listening = False
         try:
             await self._listen()
-        except BaseException:
-            await self._close()
-            raise
+            listening = True
+        finally:
+            if not listening:
+                await self._close()
         return self
 
     async def __aexit__(

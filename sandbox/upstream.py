@@ -6,7 +6,6 @@ import asyncio
 
 import aiohttp
 from aiohttp import hdrs, web
-from multidict import CIMultiDict
 
 from sandbox.db import dump
 from sandbox.jsontypes import JsonObject
@@ -71,11 +70,10 @@ class Upstream:
             return _down(f"the service did not answer: {str(exc) or type(exc).__name__}")
 
 
-def _passed_on(request: web.Request) -> CIMultiDict[str]:
-    headers = CIMultiDict(request.headers)
-    for name in tuple(headers):
-        if name.lower() in _HOP_BY_HOP or name.lower() == "origin":
-            headers.popall(name, None)
+def _passed_on(request: web.Request) -> dict[str, str]:
+    # Origin was checked here; it names this address, which the service does not know.
+    left_out = _HOP_BY_HOP | {"origin"}
+    headers = {name: text for name, text in request.headers.items() if name.lower() not in left_out}
     headers["X-Forwarded-Host"] = request.host
     headers["X-Forwarded-For"] = request.remote or ""
     return headers

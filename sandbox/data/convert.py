@@ -47,8 +47,9 @@ def converted(
 
 
 def _rounded(text: str, places: int) -> str:
-    """Round float noise away and drop trailing zeros."""
-    fixed = f"{float(text):.{places}f}"
+    """Round float noise away (two places more below 1) and drop trailing zeros."""
+    value = float(text)
+    fixed = f"{value:.{places if value >= 1 or not places else places + 2}f}"
     return fixed.rstrip("0").rstrip(".") if "." in fixed else fixed
 
 
@@ -68,13 +69,13 @@ def read(wheel: Path, member: str) -> Iterator[Row]:
 
 
 def main(mintalib: Path, gym_anytrading: Path) -> None:
-    for member, target, start, places in (
-        ("minute-prices.csv", "1m/AAPL.csv", offset_start, 4),
-        ("hourly-prices.csv", "1h/AAPL.csv", offset_start, 4),
-        ("daily-prices.csv", "1d/AAPL.csv", session_start, 6),
+    for member, target, start in (
+        ("minute-prices.csv", "1m/AAPL.csv", offset_start),
+        ("hourly-prices.csv", "1h/AAPL.csv", offset_start),
+        ("daily-prices.csv", "1d/AAPL.csv", session_start),
     ):
         member = f"mintalib/samples/{member}"
-        rows = list(converted(read(mintalib, member), start, places, 0))
+        rows = list(converted(read(mintalib, member), start, 4, 0))
         # The source was saved at 10:05 of a session: its last bar of every file had not ended.
         write(mintalib, member, target, rows[:-1])
     member = "gym_anytrading/datasets/data/FOREX_EURUSD_1H_ASK.csv"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from engine.errors import OutcryError, StrategyError
+from engine.errors import StrategyError
 
 R = TypeVar("R")
 
@@ -20,12 +20,12 @@ def guarded(call: Callable[[], R], folder: Path) -> R:
     """Return `call()`.
 
     Raises:
-        StrategyRaised: It raised, or tried to end the process. Errors raised on purpose
-            (`OutcryError`) pass as they are.
+        StrategyRaised: It raised, or tried to end the process. `StrategyError`s are
+            raised on purpose and pass as they are.
     """
     try:
         return call()
-    except OutcryError:
+    except StrategyError:
         raise
     except (Exception, SystemExit) as error:
         # From None: a traceback would keep the strategy's frames, and their arrays, alive.

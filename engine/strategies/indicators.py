@@ -319,10 +319,11 @@ def _talib() -> ModuleType:
     still gets it whole, Series included.
     """
     loaded = sys.modules.get("talib._ta_lib")
-    return loaded if loaded is not None else _load_talib()
+    return loaded if loaded is not None else load_talib()
 
 
-def _load_talib() -> ModuleType:
+def load_talib() -> ModuleType:
+    """Load it now, where the 30 ms that it takes hurt nobody."""
     modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]  # None blocks
     hides_pandas = "pandas" not in modules
     if hides_pandas:

@@ -146,12 +146,8 @@ def _execute(name: str, path: object, search: list[str] | None) -> ModuleType:
     if spec is None or spec.loader is None:
         raise StrategyError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
+    sys.modules[name] = module  # before: dataclasses and relative imports look themselves up
+    spec.loader.exec_module(module)  # one that failed half-way is dropped by the next import
     return module
 
 

@@ -19,15 +19,15 @@ from engine.domain.views import StrategyView
 from engine.errors import StrategyError
 from engine.ports import Evaluation, LoadedRun, RunSpec
 from engine.strategies.alignment import resampled
-from engine.strategies.answers import Decisions, InvalidResult, checked, checked_adjustment
+from engine.strategies.answers import Decisions, checked, checked_adjustment
 from engine.strategies.api import Strategy
-from engine.strategies.calls import StrategyRaised, guarded
+from engine.strategies.calls import guarded
+from engine.strategies.evaluator import failed
 from engine.strategies.listing import listed
 from engine.strategies.loader import Loader, StrategyCode
 from engine.strategies.registry import Registry
-from engine.strategies.windows import read_only
+from engine.strategies.windows import Key, read_only
 
-Key = tuple[InstrumentId, Timeframe]
 _NONE: Mapping[datetime, Signal] = {}
 
 
@@ -164,10 +164,8 @@ def _adjusted(
             adjustment = _adjust(run, state, bar)
             if adjustment is not None:
                 found.append((state.instrument_id, adjustment))
-    except StrategyRaised as error:
-        return Evaluation(run_id=run.spec.run_id, failure="raised", message=str(error))
-    except InvalidResult as error:
-        return Evaluation(run_id=run.spec.run_id, failure="invalid result", message=str(error))
+    except StrategyError as error:
+        return failed(run.spec.run_id, error)
     return replace(answer, adjustments=tuple(found)) if found else answer
 
 

@@ -103,7 +103,8 @@ class Instrument:
 
     def is_dust(self, quantity: Decimal, price: Decimal) -> bool:
         """Tell whether `quantity` is too small to be sold: such a position counts as closed."""
-        size = abs(quantity)
+        with exact():
+            size = abs(quantity)
         return size < max(self.min_quantity, self.quantity_increment) or (
             self.notional(size, price) < self.min_notional
         )

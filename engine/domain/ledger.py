@@ -10,7 +10,6 @@ Realised P&L is derived, not posted: each position folds its own movements in ca
 folded again from there, so that any order of arrival, with any repeats, gives the same state.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,41 +19,13 @@ from engine.domain.entries import LedgerEntry
 from engine.domain.ids import AssetId, BookId, EntryId, InstrumentId
 from engine.domain.instruments import Instrument, InstrumentKind
 from engine.domain.money import ZERO, exact
-from engine.domain.movements import Line, Movement, Reading, UnbookableEntry, read_entry
+from engine.domain.movements import Movement, UnbookableEntry, read_entry
 from engine.domain.orders import PositionSide
 from engine.domain.positions import Folded, Position, PositionFold
+from engine.domain.slots import Group, Slot, Sums, Totals, added_totals, converted_totals
 from engine.domain.trades import RoundTrip
 
 __all__ = ["Booked", "Ledger", "Position", "Totals", "UnbookableEntry"]
-
-_CHECKPOINT_EVERY = 1024  # movements; a late one costs at most this many folds more than it must
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
-    """Running totals since the account opened, in one asset.
-
-    Attributes:
-        realized: Before fees.
-        fees: Positive is a cost.
-        funding, interest, flows: Positive was received; flows are deposits less withdrawals,
-            adjustments included.
-        unconverted: Assets booked without a rate: they count as nothing here until they are
-            priced, and then show as revaluation.
-    """
-
-    realized: Decimal = ZERO
-    fees: Decimal = ZERO
-    funding: Decimal = ZERO
-    interest: Decimal = ZERO
-    flows: Decimal = ZERO
-    unconverted: tuple[AssetId, ...] = ()
-
-    @property
-    def net(self) -> Decimal:
-        """What was made: realised less fees plus funding and interest."""
-        with exact():
-            return self.realized - self.fees + self.funding + self.interest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,122 +57,6 @@ class Booked:
         return self.after
 
 
-class _Sums:
-    """Running totals of one asset, or converted."""
-
-    __slots__ = ("fees", "flows", "funding", "interest")
-
-    def __init__(self) -> None:
-        self.fees = self.funding = self.interest = self.flows = ZERO
-
-
-class _Slot:
-    """The movements, totals and fold of one (book, instrument, side); or of a book's cash."""
-
-    __slots__ = (
-        "checkpoints",
-        "converted",
-        "corrected",
-        "fold",
-        "movements",
-        "native",
-        "position",
-        "start",
-        "unconverted",
-    )
-
-    def __init__(self, start: PositionFold | None) -> None:
-        self.start = start
-        self.fold = None if start is None else start.copy()
-        self.movements: list[Movement] = []
-        self.checkpoints: list[PositionFold] = []  # [i]: after (i + 1) * _CHECKPOINT_EVERY
-        self.corrected: dict[EntryId, EntryId] = {}  # original -> the entry that undoes it
-        self.native: dict[AssetId, _Sums] = {}
-        self.converted = _Sums()
-        self.unconverted: set[AssetId] = set()
-        self.position: Position | None = None  # as of the last question
-
-    def add_lines(self, reading: Reading) -> None:
-        for name, lines in (
-            ("fees", reading.fees),
-            ("funding", reading.funding),
-            ("interest", reading.interest),
-            ("flows", reading.flows),
-        ):
-            for line in lines:
-                self._add(name, line)
-        self.unconverted.update(reading.unconverted)
-
-    def _add(self, name: str, line: Line) -> None:
-        sums = self.native.get(line.asset)
-        if sums is None:
-            sums = self.native[line.asset] = _Sums()
-        setattr(sums, name, getattr(sums, name) + line.amount)
-        setattr(self.converted, name, getattr(self.converted, name) + line.converted)
-
-    def add_movement(self, fold: PositionFold, movement: Movement) -> Folded:
-        """Fold the movement in its canonical place."""
-        self.position = None
-        movements = self.movements
-        undoes = movement.corrects is not None or movement.entry_id in self.corrected
-        if movement.corrects is not None:
-            self.corrected[movement.corrects] = movement.entry_id
-        if not undoes and (not movements or movements[-1] < movement):
-            movements.append(movement)
-            folded = fold.fold(movement)
-            self._checkpoint(fold, len(movements))
-            return folded
-        place = bisect_left(movements, movement)
-        movements.insert(place, movement)
-        # What a correction undoes may lie anywhere before it: rare enough to start over.
-        return self._fold_again(0 if undoes else place, movement)
-
-    def _fold_again(self, place: int, wanted: Movement) -> Folded:
-        """Fold from the last checkpoint before `place`; return what `wanted` did."""
-        skipped = self._undone()
-        del self.checkpoints[place // _CHECKPOINT_EVERY :]
-        start = self.checkpoints[-1] if self.checkpoints else self.start
-        assert start is not None  # noqa: S101 - a slot with movements has a fold
-        fold = self.fold = start.copy()
-        result = Folded(None, None)
-        begin = len(self.checkpoints) * _CHECKPOINT_EVERY
-        for index in range(begin, len(self.movements)):
-            movement = self.movements[index]
-            if movement.entry_id not in skipped:
-                folded = fold.fold(movement)
-                if movement is wanted:
-                    result = folded
-            self._checkpoint(fold, index + 1)
-        return result
-
-    def _undone(self) -> set[EntryId]:
-        """Return corrections and what they correct, where both have arrived."""
-        if not self.corrected:
-            return set()
-        here = {movement.entry_id for movement in self.movements}
-        pairs = [pair for pair in self.corrected.items() if here.issuperset(pair)]
-        return {entry_id for pair in pairs for entry_id in pair}
-
-    def _checkpoint(self, fold: PositionFold, count: int) -> None:
-        if count % _CHECKPOINT_EVERY == 0:
-            self.checkpoints.append(fold.copy())
-
-
-class _Group:
-    """Slots whose figures are shown as one; totals are added up again after a change."""
-
-    __slots__ = ("cached", "slots")
-
-    def __init__(self) -> None:
-        self.slots: list[_Slot] = []
-        self.cached: Totals | None = None
-
-    def totals(self) -> Totals:
-        if self.cached is None:
-            self.cached = _converted(self.slots)
-        return self.cached
-
-
 _SlotKey = tuple[BookId, InstrumentId | None, PositionSide]
 
 
@@ -213,13 +68,13 @@ class Ledger:
         self._instruments = instruments
         self._fifo = account.cost_method is CostMethod.FIFO
         self._booked: set[EntryId] = set()
-        self._slots: dict[_SlotKey, _Slot] = {}
-        self._open: dict[_SlotKey, _Slot] = {}
+        self._slots: dict[_SlotKey, Slot] = {}
+        self._open: dict[_SlotKey, Slot] = {}
         self._cash: dict[AssetId, Decimal] = {}
         self._positions: tuple[Position, ...] | None = None
-        self._everything = _Group()
-        self._by_book: dict[BookId, _Group] = {}
-        self._by_instrument: dict[InstrumentId, _Group] = {}
+        self._everything = Group()
+        self._by_book: dict[BookId, Group] = {}
+        self._by_instrument: dict[InstrumentId, Group] = {}
         self._trades: dict[BookId | None, tuple[RoundTrip, ...]] = {}
 
     @classmethod
@@ -278,7 +133,7 @@ class Ledger:
             applied=True,
             realized_pnl=folded.realized,
             closed_trade=folded.closed,
-            after=_position(slot),
+            after=slot.position(),
         )
 
     def _instrument_of(self, entry: LedgerEntry) -> Instrument | None:
@@ -293,25 +148,25 @@ class Ledger:
             raise UnbookableEntry(f"{entry.entry_id}: unknown instrument {entry.instrument_id}")
         return instrument
 
-    def _new_slot(self, key: _SlotKey, instrument: Instrument | None) -> _Slot:
+    def _new_slot(self, key: _SlotKey, instrument: Instrument | None) -> Slot:
         book_id, _, side = key
         start = None
         if instrument is not None:
             start = PositionFold(book_id, instrument, side, fifo=self._fifo)
-        slot = self._slots[key] = _Slot(start)
+        slot = self._slots[key] = Slot(start)
         for group in self._groups(key):
             group.slots.append(slot)
         return slot
 
-    def _groups(self, key: _SlotKey) -> Iterator["_Group"]:
+    def _groups(self, key: _SlotKey) -> Iterator[Group]:
         """Yield what the slot's figures are part of."""
         book_id, instrument_id, _ = key
         yield self._everything
-        yield self._by_book.setdefault(book_id, _Group())
+        yield self._by_book.setdefault(book_id, Group())
         if instrument_id is not None:
-            yield self._by_instrument.setdefault(instrument_id, _Group())
+            yield self._by_instrument.setdefault(instrument_id, Group())
 
-    def _fold(self, key: _SlotKey, slot: _Slot, movement: Movement | None) -> Folded:
+    def _fold(self, key: _SlotKey, slot: Slot, movement: Movement | None) -> Folded:
         if movement is None or slot.fold is None:
             return Folded(None, None)
         folded = slot.add_movement(slot.fold, movement)
@@ -323,7 +178,7 @@ class Ledger:
 
     def _position_of(self, entry: LedgerEntry) -> Position | None:
         slot = self._slots.get((entry.book_id, entry.instrument_id, entry.position_side))
-        return None if slot is None else _position(slot)
+        return None if slot is None else slot.position()
 
     # --- positions ---------------------------------------------------------------------------
 
@@ -339,7 +194,7 @@ class Ledger:
             KeyError: The instrument is unknown.
         """
         slot = self._slots.get((book_id, instrument_id, side))
-        found = None if slot is None else _position(slot)
+        found = None if slot is None else slot.position()
         if found is not None:
             return found
         return Position(book_id=book_id, instrument=self._instruments[instrument_id], side=side)
@@ -347,7 +202,7 @@ class Ledger:
     def positions(self) -> tuple[Position, ...]:
         """Return open positions by book, instrument and side."""
         if self._positions is None:
-            found = (_position(slot) for slot in self._open.values())
+            found = (slot.position() for slot in self._open.values())
             self._positions = tuple(
                 sorted(
                     (position for position in found if position is not None),
@@ -390,9 +245,9 @@ class Ledger:
         self, *, book_id: BookId | None = None, instrument_id: InstrumentId | None = None
     ) -> Totals:
         """Return running totals in the reporting asset, of all or of one book or instrument."""
-        group: _Group | None = self._everything
+        group: Group | None = self._everything
         if book_id is not None and instrument_id is not None:
-            return _converted(list(self._slots_of(book_id, instrument_id)))
+            return converted_totals(list(self._slots_of(book_id, instrument_id)))
         if book_id is not None:
             group = self._by_book.get(book_id)
         elif instrument_id is not None:
@@ -416,7 +271,7 @@ class Ledger:
         positions settled in it.
         """
         realized: dict[AssetId, Decimal] = {}
-        found: dict[AssetId, list[_Sums]] = {}
+        found: dict[AssetId, list[Sums]] = {}
         for slot in self._slots_of(book_id, instrument_id):
             for asset, sums in slot.native.items():
                 found.setdefault(asset, []).append(sums)
@@ -426,12 +281,13 @@ class Ledger:
                 with exact():
                     realized[asset] = realized.get(asset, ZERO) + slot.fold.realized
         return {
-            asset: _added(found[asset], realized.get(asset, ZERO), ()) for asset in sorted(found)
+            asset: added_totals(found[asset], realized.get(asset, ZERO), ())
+            for asset in sorted(found)
         }
 
     def _slots_of(
         self, book_id: BookId | None, instrument_id: InstrumentId | None
-    ) -> Iterable[_Slot]:
+    ) -> Iterable[Slot]:
         return (
             slot
             for key, slot in self._slots.items()
@@ -458,30 +314,3 @@ class Ledger:
         folds = (slot.fold for slot in self._slots_of(book_id, None))
         with exact():
             return sum((fold.untraded for fold in folds if fold is not None), ZERO)
-
-
-def _position(slot: _Slot) -> Position | None:
-    if slot.position is None and slot.fold is not None:
-        slot.position = slot.fold.position()
-    return slot.position
-
-
-def _converted(slots: Sequence[_Slot]) -> Totals:
-    with exact():
-        realized = sum(
-            (slot.fold.realized_converted for slot in slots if slot.fold is not None), ZERO
-        )
-    unconverted = sorted({asset for slot in slots for asset in slot.unconverted})
-    return _added([slot.converted for slot in slots], realized, tuple(unconverted))
-
-
-def _added(parts: Sequence[_Sums], realized: Decimal, unconverted: tuple[AssetId, ...]) -> Totals:
-    with exact():
-        return Totals(
-            realized=realized,
-            fees=sum((part.fees for part in parts), ZERO),
-            funding=sum((part.funding for part in parts), ZERO),
-            interest=sum((part.interest for part in parts), ZERO),
-            flows=sum((part.flows for part in parts), ZERO),
-            unconverted=unconverted,
-        )

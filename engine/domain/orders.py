@@ -188,7 +188,8 @@ class Order:
         """What may still fill: zero once the order has ended."""
         if self.state.is_terminal:
             return ZERO
-        return max(self.quantity - self.filled_quantity, ZERO)
+        with exact():
+            return max(self.quantity - self.filled_quantity, ZERO)
 
     @property
     def is_working(self) -> bool:

@@ -1,0 +1,63 @@
+"""The shapes of postings that constructors of entries share."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from engine.domain.entries import LedgerAccount, Posting
+from engine.domain.ids import AssetId, EntryId, digest_id
+from engine.domain.instruments import Instrument, InstrumentKind
+from engine.domain.money import quantize
+from engine.domain.movements import unit_of
+
+Rates = Mapping[AssetId, Decimal]
+
+
+def pair(
+    account: LedgerAccount,
+    asset: AssetId,
+    amount: Decimal,
+    *,
+    held: LedgerAccount = LedgerAccount.HOLDING,
+) -> tuple[Posting, ...]:
+    """Return the two postings of `amount` received, `account` saying why."""
+    return (
+        Posting(ledger_account=held, asset=asset, amount=amount),
+        Posting(ledger_account=account, asset=asset, amount=negated(amount)),
+    )
+
+
+def trade_postings(
+    instrument: Instrument, quantity: Decimal, value: Decimal
+) -> tuple[Posting, ...]:
+    """Return `quantity` bought (signed) for `value`: the one shape of every kind of instrument."""
+    trading = LedgerAccount.TRADING
+    return pair(trading, unit_of(instrument), quantity, held=held_account(instrument)) + pair(
+        trading, instrument.settlement, negated(value)
+    )
+
+
+def held_account(instrument: Instrument) -> LedgerAccount:
+    return (
+        LedgerAccount.HOLDING if instrument.kind is InstrumentKind.SPOT else LedgerAccount.POSITION
+    )
+
+
+def negated(amount: Decimal) -> Decimal:
+    """Return `-amount` in all its digits: the operator alone would round to the context's."""
+    return amount.copy_negate() if amount else amount
+
+
+def rates_of(rates: Rates) -> dict[AssetId, Decimal]:
+    """Return a copy with no more than the 18 places that storage keeps."""
+    return {asset: rate if _places(rate) <= 18 else quantize(rate) for asset, rate in rates.items()}
+
+
+def _places(amount: Decimal) -> int:
+    exponent = amount.as_tuple().exponent
+    if not isinstance(exponent, int):
+        raise ValueError(f"{amount} is not a rate")
+    return -exponent
+
+
+def entry_id_of(kind: str, *parts: str) -> EntryId:
+    return EntryId(digest_id(f"{kind}-", *parts))

@@ -11,7 +11,7 @@ from engine.domain.ledger import Position
 from engine.domain.messages import Query
 from engine.domain.money import ZERO, exact
 from engine.domain.orders import Order
-from engine.domain.performance import drawdown_of, profit_factor, win_rate
+from engine.domain.performance import drawdown, trade_statistics
 from engine.domain.queries import (
     GetBalance,
     GetChart,
@@ -107,7 +107,7 @@ class Queries:
             equity=value.equity,
             incomplete=value.incomplete,
             day_pnl=day_figures(desk).pnl,
-            drawdown=drawdown_of(await self._curve(value.equity)).current,
+            drawdown=desk.drawdown.drawdown.current,
             runs=tuple(run_view(desk, run) for run in desk.runs.values()),
             open_positions=len(desk.ledger.positions()),
             open_orders=len(desk.orders),
@@ -195,17 +195,16 @@ class Queries:
                 ("all", None),
             )
         ]
-        closed = [trade.pnl for trade in desk.ledger.trades()]
-        drawdown = drawdown_of(await self._curve(end.equity))
+        closed = trade_statistics(trade.pnl for trade in desk.ledger.trades())
         return PnlView(
             header=desk.header(),
             spans=tuple(spans),
             by_run=self._reporting.lines_by_run(end),
             by_instrument=self._reporting.lines_by_instrument(end),
-            drawdown=drawdown.current,
-            max_drawdown=drawdown.maximum,
-            win_rate=win_rate(closed),
-            profit_factor=profit_factor(closed),
+            drawdown=desk.drawdown.drawdown.current,
+            max_drawdown=desk.drawdown.drawdown.maximum,
+            win_rate=closed.win_rate,
+            profit_factor=closed.profit_factor,
         )
 
     async def _span(self, label: str, since: datetime | None, end: EquityMark) -> PnlLine:
@@ -222,15 +221,15 @@ class Queries:
 
     async def balance(self, query: Query) -> BalanceView:
         desk = self._desk
-        rates = desk.rates()
+        rates = desk.rates
         value = desk.valuation()
         lines = []
         for asset, total in sorted(desk.ledger.balances().items()):
             if not total:
                 continue
-            rate = rates.rate(asset)
+            conversion = rates.conversion(asset)
             with exact():
-                worth = None if rate is None else total * rate
+                worth = None if conversion is None else total * conversion.rate
                 locked = sum(
                     (
                         desk.reserved(order)
@@ -245,7 +244,7 @@ class Queries:
                     total=total,
                     locked=locked,
                     value=worth,
-                    price_age=rates.age(asset, desk.clock.now()),
+                    price_age=None if conversion is None else conversion.age(desk.clock.now()),
                 )
             )
         return BalanceView(
@@ -257,29 +256,19 @@ class Queries:
 
     async def equity(self, query: Query) -> EquityView:
         assert isinstance(query, GetEquity)  # noqa: S101
-        points = await self._curve(self._desk.valuation().equity, limit=query.points)
-        drawdown = drawdown_of(points)
-        return EquityView(
-            header=self._desk.header(),
-            points=tuple(points),
-            drawdown=drawdown.current,
-            max_drawdown=drawdown.maximum,
-        )
-
-    async def _curve(self, now: Decimal | None, limit: int = 500) -> list[EquityPoint]:
-        """Return the stored marks and the present value; gaps are left out."""
         desk = self._desk
-        async with desk.storage() as uow:
-            marks = await uow.equity.last(desk.account.id, limit)
-        points = [
-            EquityPoint(time=mark.time, equity=mark.equity, flows=mark.flows)
-            for mark in marks
-            if mark.equity is not None
-        ]
+        points = list(desk.curve)[-query.points :]
+        now = desk.valuation().equity
         if now is not None:
             flows = desk.ledger.totals().flows
             points.append(EquityPoint(time=desk.clock.now(), equity=now, flows=flows))
-        return points
+        shown = drawdown(points)
+        return EquityView(
+            header=desk.header(),
+            points=tuple(points),
+            drawdown=shown.current,
+            max_drawdown=shown.maximum,
+        )
 
     async def report(self, query: Query) -> DailyReport:
         assert isinstance(query, GetReport)  # noqa: S101

@@ -291,8 +291,8 @@ class DailyReport:
     revaluation: Decimal
     total: Decimal | None
     unexplained: Decimal | None
-    drawdown: Decimal | None  # now, from the flow-adjusted peak
-    max_drawdown: Decimal | None
+    drawdown: Decimal | None  # at the last mark, from the flow-adjusted peak of all days
+    max_drawdown: Decimal | None  # the deepest within the day
     by_run: tuple[PnlLine, ...]
     by_instrument: tuple[PnlLine, ...]
     trades: tuple[TradeView, ...]

@@ -9,9 +9,9 @@ from engine.domain.bars import Bar, Timeframe
 from engine.domain.ids import InstrumentId, RunId
 from engine.domain.orders import Order, OrderPurpose
 from engine.domain.policies import DEFAULT_POLICY, Signal, TargetUnit
+from engine.domain.rates import Mark
 from engine.domain.records import ExitPlanState
 from engine.domain.runs import Run, StandingTarget
-from engine.domain.valuation import Mark
 from engine.execution.exits import replanned
 from engine.execution.intents import IntentContext, build_orders
 from engine.handlers.desk import Changes, Desk

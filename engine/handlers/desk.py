@@ -17,6 +17,7 @@ from engine.domain.entries import LedgerEntry
 from engine.domain.ids import (
     MANUAL_BOOK,
     AccountId,
+    AssetId,
     BookId,
     ClientOrderId,
     EventId,
@@ -30,10 +31,12 @@ from engine.domain.ledger import Ledger, Position
 from engine.domain.messages import Event
 from engine.domain.money import ONE, ZERO, exact
 from engine.domain.orders import Order, PositionSide
+from engine.domain.performance import DrawdownTracker
+from engine.domain.rates import Mark, RateBook
 from engine.domain.records import EquityMark, ExitPlanState
 from engine.domain.runs import Run
-from engine.domain.valuation import Mark, RateBook, Valuation, value_account
-from engine.domain.views import Header
+from engine.domain.valuation import Valuation, value_account
+from engine.domain.views import EquityPoint, Header
 from engine.execution.protection import group_of
 from engine.ports import (
     Clock,
@@ -54,6 +57,7 @@ class DeskSettings:
     """Attributes:
     max_price_age: A mark older than this (market time) makes figures incomplete; None: never.
     keep_recent_orders: How many ended orders stay in memory for /orders and the chart.
+    keep_equity_points: The newest equity marks kept in memory for curves.
     note: What readers must know about the data, shown in every header.
     fee_estimate: Taker fee as a fraction, for previews.
     """
@@ -62,6 +66,7 @@ class DeskSettings:
     max_price_age: timedelta | None = None
     keep_recent_orders: int = 200
     note: str = ""
+    keep_equity_points: int = 2000
     fee_estimate: Decimal = Decimal("0.001")
 
 
@@ -101,6 +106,7 @@ class Desk:
         loaded: What the host learned of each run it has loaded.
         orders: Orders that have not ended, by id, oldest first.
         recent: Ended ones, newest last.
+        curve, drawdown: Equity at the stored marks, and how far it is below its peak.
         blocked: Instruments in which entries wait, with the reason.
         day_mark: Equity at the last day cut, or at the opening; today's P&L starts from it.
         halted_outside: Set by the kill thread before the loop hears of it.
@@ -136,9 +142,12 @@ class Desk:
         self.loaded: dict[RunId, LoadedRun] = {}
         self.plans: dict[PlanKey, ExitPlanState] = {}
         self.marks: dict[InstrumentId, Mark] = {}
+        self.rates = RateBook(account.reporting, instruments, self.marks)
         self.latch: Latch | None = None
         self.blocked: dict[InstrumentId, str] = {}
         self.halted_outside = False
+        self.curve: deque[EquityPoint] = deque(maxlen=self.settings.keep_equity_points)
+        self.drawdown = DrawdownTracker()
         self.unprotected_seconds = ZERO
         self.day_mark: EquityMark | None = None
 
@@ -218,14 +227,20 @@ class Desk:
         mark = self.marks.get(instrument_id)
         return None if mark is None else mark.price
 
-    def rates(self) -> RateBook:
-        return RateBook(self.account.reporting, self.instruments, self.marks)
-
     def rate(self, instrument: Instrument) -> Decimal | None:
         """Return reporting units per unit of the instrument's settlement asset."""
         if instrument.settlement == self.account.reporting:
             return ONE
-        return self.rates().rate(instrument.settlement)
+        return self.rates.rate(instrument.settlement)
+
+    def rates_of(self, *assets: AssetId) -> Mapping[AssetId, Decimal]:
+        """Return reporting units per unit of each asset that has a price; 1 for the reporting."""
+        found: dict[AssetId, Decimal] = {}
+        for asset in assets:
+            rate = self.rates.rate(asset)
+            if rate is not None:
+                found[asset] = rate
+        return found
 
     def valuation(self) -> Valuation:
         return value_account(
@@ -233,7 +248,7 @@ class Desk:
             self.marks,
             now=self.clock.now(),
             max_age=self.settings.max_price_age,
-            rates=self.rates(),
+            rates=self.rates,
         )
 
     def run_equity(self, run: Run) -> Decimal | None:
@@ -326,6 +341,13 @@ class Desk:
         self.apply(changes)
         for event in changes.events:
             await self.bus.publish(event)
+
+    def note_equity(self, mark: EquityMark) -> None:
+        """Take a stored mark into the curve; an incomplete one is a gap in it."""
+        if mark.equity is not None:
+            point = EquityPoint(time=mark.time, equity=mark.equity, flows=mark.flows)
+            self.curve.append(point)
+            self.drawdown.add(point)
 
     def apply(self, changes: Changes) -> None:
         """Bring memory in line with what is stored. The ledger was booked when it was folded."""

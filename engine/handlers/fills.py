@@ -1,15 +1,11 @@
 """A fill arrived: book it once, tell it, and bring the position's protection in line."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Decimal
 
 from engine.domain.booking import fill_entry
 from engine.domain.events import OrderFilled
-from engine.domain.ids import UNMANAGED_BOOK, AssetId, RunId
-from engine.domain.instruments import Instrument
+from engine.domain.ids import UNMANAGED_BOOK, RunId
 from engine.domain.ledger import Booked
-from engine.domain.money import ONE
 from engine.domain.orders import Fill, Order, OrderPurpose
 from engine.domain.policies import ExitPlan
 from engine.domain.records import ExitPlanState
@@ -74,7 +70,7 @@ class Fills:
             fill,
             book_id=UNMANAGED_BOOK if order is None else order.book_id,
             instrument=instrument,
-            rates=self._rates(fill, instrument),
+            rates=desk.rates_of(instrument.settlement, fill.commission_asset),
             purpose=None if order is None else order.purpose,
             reason="" if order is None else order.reason,
         )
@@ -86,20 +82,6 @@ class Fills:
             value = abs(instrument.value(fill.quantity, fill.price))
             changes.order(order.with_fill(fill, value))
         return booked
-
-    def _rates(self, fill: Fill, instrument: Instrument) -> Mapping[AssetId, Decimal]:
-        """Return reporting units per unit of each asset the fill moves; 1 for the reporting one."""
-        desk = self._desk
-        reporting = desk.account.reporting
-        if instrument.settlement == reporting == fill.commission_asset:
-            return {reporting: ONE}
-        book = desk.rates()
-        found = {reporting: ONE}
-        for asset in {instrument.settlement, fill.commission_asset}:
-            rate = book.rate(asset)
-            if rate is not None:
-                found[asset] = rate
-        return found
 
     def _key(self, fill: Fill, order: Order | None) -> PlanKey:
         book = UNMANAGED_BOOK if order is None else order.book_id

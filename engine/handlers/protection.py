@@ -178,7 +178,7 @@ class Protection:
             book_name=desk.book_name(key[0]),
             instrument_id=key[1],
             quantity=desk.position(key[0], key[1]).quantity,
-            message=f"no stop works at the venue since {since:%H:%M:%S} UTC; it is placed again now",
+            message=f"no stop works at the venue since {since:%H:%M:%S} UTC; placing it now",
         )
 
 

@@ -20,7 +20,7 @@ from engine.domain.events import (
 from engine.domain.ids import BookId, InstrumentId
 from engine.domain.messages import Event
 from engine.domain.money import ZERO, exact
-from engine.domain.performance import drawdown_of
+from engine.domain.performance import drawdown
 from engine.domain.records import EquityMark
 from engine.domain.views import DailyReport, EquityPoint, PnlLine, ReportPosition
 from engine.handlers.day import TradingDay, day_figures, day_of
@@ -67,6 +67,7 @@ class Reporting:
         async with self._desk.storage() as uow:
             await uow.equity.add(mark)
             await uow.commit()
+        self._desk.note_equity(mark)
         await self._watch_daily_loss()
 
     async def ensure_day_mark(self) -> None:
@@ -172,6 +173,7 @@ class Reporting:
             await uow.equity.add(mark)
             await uow.commit()
         desk.day_mark = mark
+        desk.note_equity(mark)
         for event in events:
             await desk.bus.publish(event)
 
@@ -220,11 +222,11 @@ class Reporting:
             if total is not None and begin.equity is not None and end.equity is not None:
                 unexplained = end.equity - begin.equity - flows - total
         curve = [
-            EquityPoint(time=m.time, equity=m.equity or ZERO, flows=m.flows)
-            for m in (*points, end)
-            if m.equity is not None
+            EquityPoint(time=mark.time, equity=mark.equity, flows=mark.flows)
+            for mark in (begin, *points, end)
+            if mark.equity is not None
         ]
-        drawdown = drawdown_of(curve)
+        worst = drawdown(curve)
         before, after = _details(begin), _details(end)
         trades = tuple(
             trade_view(desk, trade)
@@ -246,8 +248,8 @@ class Reporting:
             revaluation=revaluation,
             total=total,
             unexplained=unexplained,
-            drawdown=drawdown.current,
-            max_drawdown=drawdown.maximum,
+            drawdown=desk.drawdown.drawdown.current,
+            max_drawdown=worst.maximum,
             by_run=_lines(before.books, after.books, lambda b: desk.book_name(BookId(b))),
             by_instrument=_lines(before.instruments, after.instruments, str),
             trades=trades,

@@ -178,9 +178,7 @@ class Runs:
         runs, unknown = self._named(command.names)
         if unknown:
             return self._no_such(command, unknown)
-        after: list[Run] = []
-        for run in runs:
-            after.append(await self._hand_over(run, command))
+        after = [await self._hand_over(run, command) for run in runs]
         return self._outcome(command, after, [])
 
     async def _hand_over(self, run: Run, command: Command) -> Run:
@@ -192,8 +190,7 @@ class Runs:
             changes = Changes()
             for instrument_id in run.instrument_ids:
                 self._move_book(run, instrument_id, command, changes)
-            for key in keys:
-                adjustments.append(self._move_plan(key, changes))
+            adjustments.extend(self._move_plan(key, changes) for key in keys)
             current = desk.runs[run.id]
             after = replace(
                 current, state=RunState.STOPPED, targets={}, updated_at=desk.clock.now()
@@ -218,8 +215,9 @@ class Runs:
             position,
             to_book=MANUAL_BOOK,
             account_id=desk.account.id,
-            at=desk.clock.now(),
-            cause=command.command_id,
+            ts_event=desk.clock.now(),
+            rates=desk.rates_of(desk.instruments[instrument_id].settlement),
+            reference=command.command_id,
         ):
             desk.ledger.book(entry)
             changes.entries.append(entry)

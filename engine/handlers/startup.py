@@ -9,9 +9,9 @@ from engine.domain.booking import deposit_entry
 from engine.domain.events import PositionDiffered, ServiceStarted, ServiceStopped
 from engine.domain.money import to_text
 from engine.domain.orders import Order, OrderState
+from engine.domain.rates import Mark
 from engine.domain.records import ServiceMark
 from engine.domain.runs import Run, RunState
-from engine.domain.valuation import Mark
 from engine.errors import StrategyError
 from engine.execution.reports import applied, lost
 from engine.execution.requests import Accepted, Lost, Refused, look_up
@@ -45,6 +45,7 @@ class Startup:
         self._protection = protection
         self._version = version
         self._news = Found([], [], [])
+        self._known = False  # the account has been booked to before
 
     async def recover(self, templates: RunTemplates, pid: int) -> None:
         """Read, reconcile, protect, load the strategies, and say what was found.
@@ -52,6 +53,7 @@ class Startup:
         Args:
             templates: The configured runs: those without a row are added as they are.
         """
+        await self._desk.venue.instruments()  # a replay sets the market clock at first use
         before = await self._read(templates)
         await self._open_account()
         await self._marks()
@@ -72,7 +74,9 @@ class Startup:
             stored = await uow.accounts.get(account_id)
             if stored is None:
                 await uow.accounts.save(desk.account)
-            for entry in await uow.entries.all(account_id):
+            entries = await uow.entries.all(account_id)
+            self._known = bool(entries)
+            for entry in sorted(entries, key=lambda e: (e.ts_event, e.sequence, e.entry_id)):
                 desk.ledger.apply(entry)
             for order in reversed(
                 await uow.orders.recent(account_id, desk.settings.keep_recent_orders)
@@ -91,14 +95,17 @@ class Startup:
                 await uow.runs.save(run)
             desk.latch = await uow.latches.get(account_id)
             desk.day_mark = await uow.equity.last_day_cut(account_id, desk.clock.now())
+            marks = await uow.equity.last(account_id, desk.settings.keep_equity_points)
             mark = await uow.service_marks.get(account_id)
             await uow.commit()
+        for equity in marks:
+            desk.note_equity(equity)
         return mark
 
     async def _open_account(self) -> None:
         """Book what the venue holds when the account is first seen, as external deposits."""
         desk = self._desk
-        if desk.ledger.has_entries:
+        if self._known:
             return
         changes = Changes()
         for balance in await desk.venue.balances():
@@ -108,9 +115,9 @@ class Startup:
                 account_id=desk.account.id,
                 asset=balance.asset,
                 amount=balance.total,
-                at=desk.clock.now(),
-                cause="opening",
-                rate=desk.rates().rate(balance.asset) or Decimal(1),
+                ts_event=desk.clock.now(),
+                rates=desk.rates_of(balance.asset),
+                reference="opening",
             )
             desk.ledger.apply(entry)
             changes.entries.append(entry)

@@ -55,7 +55,8 @@ def frame_length(head: bytes) -> int:
 
 
 def decode_request(body: bytes) -> ChartRequest:
-    return msgspec.msgpack.decode(body, type=ChartRequest)
+    request: ChartRequest = msgspec.msgpack.decode(body, type=ChartRequest)
+    return request
 
 
 def decode_answer(body: bytes) -> ChartAnswer:

@@ -1,0 +1,114 @@
+"""Telegram: hands alerts to the bot, which owns the connection and its limits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from engine.domain.events import DailyReportReady
+from engine.domain.messages import Event, Severity
+from engine.domain.views import DailyReport
+from engine.errors import DeliveryRefused
+from engine.ports import ChatMessage, ChatSender
+from notifiers.charts import ReportArtist, drawn
+from notifiers.marks import delivery_mark
+from render.alerts import alert_of, chat_html, chat_plain, marked
+from render.html import CAPTION_LIMIT, SPLIT_LIMIT, split_html, utf16_length
+
+# What is left of a message for the line of `delivery_mark`, "(2/3)" and their markup.
+_ROOM_FOR_MARKS = 96
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelegramSettings:
+    """Numeric ids of the chats that are told."""
+
+    chat_ids: tuple[int, ...]
+
+
+class ChatBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One message as it is stored.
+
+    Attributes:
+        report: The day whose equity is sent as the message's picture.
+    """
+
+    html: str
+    silent: bool = False
+    report: DailyReport | None = None
+
+
+class TelegramChannel:
+    """The `Channel` port over `ChatSender`."""
+
+    name = "telegram"
+
+    def __init__(
+        self,
+        settings: TelegramSettings,
+        *,
+        sender: ChatSender,
+        artist: ReportArtist | None = None,
+    ) -> None:
+        self._settings = settings
+        self._sender = sender
+        self._artist = artist
+
+    def recipients(self) -> tuple[str, ...]:
+        return tuple(map(str, self._settings.chat_ids))
+
+    def compose(self, event: Event, severity: Severity) -> tuple[str, ...]:
+        """Return the alert in as many messages as it needs; INFO makes no sound."""
+        html = chat_html(alert_of(event), severity)
+        silent = severity is Severity.INFO
+        report = event.report if isinstance(event, DailyReportReady) else None
+        parts = _numbered(split_html(html, SPLIT_LIMIT - _ROOM_FOR_MARKS))
+        return tuple(
+            _encode(ChatBody(html=part, silent=silent, report=report if index == 0 else None))
+            for index, part in enumerate(parts)
+        )
+
+    async def send(
+        self,
+        recipient: str,
+        body: str,
+        *,
+        key: str,
+        repeat: bool,
+        late_seconds: float | None,
+    ) -> str:
+        message = msgspec.json.decode(body, type=ChatBody)
+        mark = delivery_mark(key, repeat=repeat, late_seconds=late_seconds)
+        html = marked(message.html, mark)
+        photo = await self._photo(message.report, html)
+        chat = ChatMessage(chat_id=int(recipient), html=html, silent=message.silent, photo=photo)
+        try:
+            return await self._sender.send(chat)
+        except DeliveryRefused as exc:
+            if not exc.try_plain:
+                raise
+        # The markup was refused, so nothing was sent: the same words without it, once.
+        plain = ChatMessage(
+            chat_id=chat.chat_id, html=chat_plain(html), silent=chat.silent, photo=photo
+        )
+        return await self._sender.send(plain)
+
+    async def close(self) -> None:
+        """Nothing of its own is open."""
+
+    async def _photo(self, report: DailyReport | None, html: str) -> bytes | None:
+        if report is None or utf16_length(html) > CAPTION_LIMIT:
+            return None  # words before pictures: a caption must not be cut
+        charts = await drawn(self._artist, report)
+        return None if charts is None else charts.equity
+
+
+def _numbered(parts: Sequence[str]) -> Sequence[str]:
+    """Say of each of several messages which one it is."""
+    if len(parts) == 1:
+        return parts
+    return [f"{part}\n<i>({number}/{len(parts)})</i>" for number, part in enumerate(parts, start=1)]
+
+
+def _encode(body: ChatBody) -> str:
+    return msgspec.json.encode(body).decode()

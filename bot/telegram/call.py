@@ -8,6 +8,7 @@ from typing import Protocol, TypedDict, TypeVar
 from bot.telegram.registry import Registry
 from bot.telegram.replies import Reply
 from bot.telegram.settings import Operator, TelegramSettings
+from bot.telegram.tickets import Subject
 from engine.domain.ids import CommandId, digest_id
 from engine.domain.messages import Actor, Command, Query
 from engine.domain.views import ChartView, ComponentHealth, EquityView, Outcome
@@ -31,7 +32,7 @@ class ChartMaker(Protocol):
 class Offers(Protocol):
     """Previews what needs a confirmation, and makes the ticket for it."""
 
-    async def offer(self, call: "Call", operation: str, arguments: dict[str, object]) -> Reply:
+    async def offer(self, call: "Call", operation: str, subject: Subject) -> Reply:
         """Return the preview with its buttons, or why there is nothing to confirm."""
         ...
 
@@ -99,9 +100,13 @@ class Call:
     @property
     def envelope(self) -> Envelope:
         """Return id, actor and times for the command that this call sends."""
+        return self.envelope_of("")
+
+    def envelope_of(self, part: str) -> Envelope:
+        """Return an envelope of its own for each of several commands that one call sends."""
         now = self.tools.wall.now()
         return Envelope(
-            command_id=self.command_id,
+            command_id=command_id_of(f"{self.cause}/{part}" if part else self.cause),
             actor=actor_of(self.operator),
             issued_at=now,
             expires_at=now + timedelta(seconds=self.tools.settings.freshness_seconds),

@@ -4,6 +4,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from engine.desk.day import day_figures, day_named, day_of
+from engine.desk.describe import order_view, position_views, run_view
+from engine.desk.figures import Figures
+from engine.desk.state import Desk
+from engine.desk.trades import trade_view
 from engine.domain.accounts import TradingState
 from engine.domain.commands import PositionRef
 from engine.domain.ids import UNMANAGED_BOOK, InstrumentId
@@ -52,11 +57,6 @@ from engine.domain.views import (
     StrategiesView,
     TradesView,
 )
-from engine.handlers.day import day_figures, day_named, day_of
-from engine.handlers.describe import order_view, position_views, run_view
-from engine.handlers.desk import Desk
-from engine.handlers.reporting import Reporting
-from engine.handlers.trades import trade_view
 from engine.ports import MessageBus
 
 HealthSource = Callable[[], ComponentHealth]
@@ -65,9 +65,9 @@ HealthSource = Callable[[], ComponentHealth]
 class Queries:
     """Answers questions; changes nothing. `components` of /health are added by whoever has one."""
 
-    def __init__(self, desk: Desk, reporting: Reporting, *, version: str) -> None:
+    def __init__(self, desk: Desk, figures: Figures, *, version: str) -> None:
         self._desk = desk
-        self._reporting = reporting
+        self._figures = figures
         self._version = version
         self._started = desk.wall.now()
         self._components: list[HealthSource] = []
@@ -185,7 +185,7 @@ class Queries:
 
     async def pnl(self, query: Query) -> PnlView:
         desk = self._desk
-        end = self._reporting.equity_mark(desk.clock.now(), is_day_cut=True)
+        end = self._figures.equity_mark(desk.clock.now(), is_day_cut=True)
         spans = [
             await self._span(label, since, end)
             for label, since in (
@@ -199,8 +199,8 @@ class Queries:
         return PnlView(
             header=desk.header(),
             spans=tuple(spans),
-            by_run=self._reporting.lines_by_run(end),
-            by_instrument=self._reporting.lines_by_instrument(end),
+            by_run=self._figures.lines_by_run(end),
+            by_instrument=self._figures.lines_by_instrument(end),
             drawdown=desk.drawdown.drawdown.current,
             max_drawdown=desk.drawdown.drawdown.maximum,
             win_rate=closed.win_rate,
@@ -217,7 +217,7 @@ class Queries:
             for trade in self._desk.ledger.trades()
             if start is None or trade.exit_time > start.time
         )
-        return self._reporting.line_between(label, start, end, trades)
+        return self._figures.line_between(label, start, end, trades)
 
     async def balance(self, query: Query) -> BalanceView:
         desk = self._desk
@@ -275,8 +275,8 @@ class Queries:
         desk = self._desk
         today = day_of(desk.account, desk.clock.now())
         if query.day is None or query.day == today.day:
-            return await self._reporting.report(today, is_final=False)
-        return await self._reporting.told(day_named(desk.account, query.day))
+            return await self._figures.report(today, is_final=False)
+        return await self._figures.told(day_named(desk.account, query.day))
 
     # --- pictures ----------------------------------------------------------------------------
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import structlog
 
+from engine.desk.figures import Figures
+from engine.desk.state import Changes, Desk
 from engine.domain.accounts import Latch
 from engine.domain.commands import (
     ClosePosition,
@@ -23,7 +25,6 @@ from engine.domain.records import CatchUp, JobClock
 from engine.domain.runs import Run, RunState
 from engine.handlers.bars import BarCloses
 from engine.handlers.commands import Audited
-from engine.handlers.desk import Changes, Desk
 from engine.handlers.fills import Fills
 from engine.handlers.halt import Halt
 from engine.handlers.jobs import Jobs, JobSpec
@@ -93,7 +94,8 @@ class EngineService:
         self._runs = Runs(desk, self._orders, self._protection)
         self._positions = Positions(desk, self._orders)
         self._halt = Halt(desk, self._orders)
-        self._reporting = Reporting(desk)
+        figures = Figures(desk)
+        self._reporting = Reporting(desk, figures)
         self._bars = BarCloses(desk, self._orders, self._protection, self._runs)
         self._startup = Startup(
             desk, self._orders, self._fills, self._protection, version=settings.version
@@ -106,7 +108,7 @@ class EngineService:
             },
             self._job_specs(),
         )
-        self.queries = Queries(desk, self._reporting, version=settings.version)
+        self.queries = Queries(desk, figures, version=settings.version)
         self._register()
 
     def _register(self) -> None:

@@ -69,13 +69,19 @@ ROOMS: dict[str, Room] = {
         libraries=RESEARCH_LIBRARIES,
     ),
     #
-    "engine.queries": Room(ours=(*CORE, *DECISIONS)),
-    "engine.handlers": Room(ours=(*CORE, *DECISIONS, "engine.queries"), libraries=("structlog",)),
+    "engine.desk": Room(ours=(*CORE, *DECISIONS)),
+    "engine.queries": Room(ours=(*CORE, *DECISIONS, "engine.desk")),
+    "engine.handlers": Room(
+        ours=(*CORE, *DECISIONS, "engine.desk", "engine.queries"), libraries=("structlog",)
+    ),
     "engine.service": Room(
-        ours=(*CORE, *DECISIONS, "engine.queries", "engine.handlers"), libraries=("structlog",)
+        ours=(*CORE, *DECISIONS, "engine.desk", "engine.queries", "engine.handlers"),
+        libraries=("structlog",),
     ),
     #
-    "engine.venues": Room(ours=CORE, libraries=("aiohttp", "ccxt", "numpy", "structlog")),
+    "engine.venues": Room(
+        ours=CORE, libraries=("aiohttp", "ccxt", "numpy", "pyarrow", "structlog")
+    ),
     "engine.bus": Room(ours=CORE, libraries=("redis", "structlog")),
     "engine.storage": Room(
         ours=CORE,
@@ -104,7 +110,8 @@ ROOMS: dict[str, Room] = {
         ours=("engine.domain",),
         libraries=("pydantic", "pydantic_core", "pydantic_settings", "yaml"),
     ),
-    "sandbox": Room(libraries=("aiohttp", "aiosmtpd")),
+    # Self-signed mail certificate; the header type that aiohttp itself hands out.
+    "sandbox": Room(libraries=("aiohttp", "aiosmtpd", "cryptography", "multidict")),
     "outcry": Room(
         ours=("bot", "config", "engine", "notifiers", "render", "sandbox"),
         libraries=("typer", "rich", "structlog", "aiohttp"),

@@ -46,6 +46,7 @@ MAY_CATCH_EVERYTHING: dict[str, str] = {
     "engine/bus/inprocess.py:InProcessBus._tell": "bus publish",
     "engine/schedule/live.py:ApschedulerScheduler._call": "job boundary",
     "engine/schedule/simulated.py:_call": "job boundary",
+    "engine/handlers/jobs.py:Jobs._run": "job boundary",
     "engine/strategies/calls.py:guarded": "call of user strategy code",
     "engine/strategies/calls.py:described": "call of user strategy code (its exception's text)",
 }
@@ -99,6 +100,9 @@ def broad_places(source: Source) -> Iterator[tuple[str, int]]:
 
 
 def catches_everything(node: ast.ExceptHandler | ast.Call) -> bool:
+    """Tell whether a fault could end here; one that cleans up and raises it again lets none."""
+    if isinstance(node, ast.ExceptHandler) and _raises_again(node):
+        return False
     if isinstance(node, ast.Call):
         caught = node.args if (dotted(node.func) or "").endswith("suppress") else []
     elif isinstance(node.type, ast.Tuple):
@@ -106,6 +110,11 @@ def catches_everything(node: ast.ExceptHandler | ast.Call) -> bool:
     else:
         caught = [node.type] if node.type else []
     return any(dotted(item) in EVERYTHING for item in caught)
+
+
+def _raises_again(node: ast.ExceptHandler) -> bool:
+    last = node.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None
 
 
 def sleeps(source: Source) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
+from engine.desk.state import Changes, Desk
 from engine.domain.adjustments import Adjustment, PositionState
 from engine.domain.bars import Bar, Timeframe
 from engine.domain.ids import InstrumentId, RunId
@@ -14,7 +15,6 @@ from engine.domain.records import ExitPlanState
 from engine.domain.runs import Run, StandingTarget
 from engine.execution.exits import replanned
 from engine.execution.intents import IntentContext, build_orders
-from engine.handlers.desk import Changes, Desk
 from engine.handlers.orders import Orders
 from engine.handlers.protection import Protection, ProtectiveOrders
 from engine.handlers.runs import Runs

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from engine.desk.state import Desk
 from engine.domain.commands import (
     ClosePosition,
     Flatten,
@@ -19,7 +20,6 @@ from engine.domain.ids import CommandId
 from engine.domain.messages import Command, Role
 from engine.domain.records import CommandRecord
 from engine.domain.views import Outcome, OutcomeStatus
-from engine.handlers.desk import Desk
 from engine.handlers.outcomes import refused
 from engine.ports import CommandHandler, MessageBus
 

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from engine.desk.state import Changes, Desk, PlanKey
+from engine.desk.trades import trade_view
 from engine.domain.booking import fill_entry
 from engine.domain.events import OrderFilled
 from engine.domain.ids import UNMANAGED_BOOK, RunId
@@ -10,11 +12,9 @@ from engine.domain.orders import Fill, Order, OrderPurpose
 from engine.domain.policies import ExitPlan
 from engine.domain.records import ExitPlanState
 from engine.execution.exits import next_target, opened, resized
-from engine.handlers.desk import Changes, Desk, PlanKey
 from engine.handlers.orders import Orders
 from engine.handlers.protection import Protection
 from engine.handlers.runs import stopped_when_flat
-from engine.handlers.trades import trade_view
 
 
 class Fills:

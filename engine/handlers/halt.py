@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from engine.desk.state import Desk
 from engine.domain.accounts import Latch, TradingState
 from engine.domain.commands import Kill
 from engine.domain.events import TradingHalted, TradingRearmed
 from engine.domain.messages import Command
 from engine.domain.orders import Order
 from engine.domain.views import Outcome, OutcomeStatus
-from engine.handlers.desk import Desk
 from engine.handlers.orders import Orders
 from engine.handlers.outcomes import done
 

@@ -6,9 +6,9 @@ from datetime import datetime
 
 import structlog
 
+from engine.desk.state import Desk
 from engine.domain.records import CatchUp, Job, JobClock
 from engine.handlers.cadence import next_after
-from engine.handlers.desk import Desk
 from engine.ports import Clock, Scheduler
 
 _log = structlog.get_logger(__name__)

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
 
+from engine.desk.day import day_figures
+from engine.desk.state import Changes, Desk
 from engine.domain.accounts import TradingState
 from engine.domain.events import OrderDenied, OrderEnded, OrderRejected, OrderStateUnknown
 from engine.domain.instruments import InstrumentKind
@@ -19,8 +21,6 @@ from engine.execution.requests import (
     in_sending_order,
     submit,
 )
-from engine.handlers.day import day_figures
-from engine.handlers.desk import Changes, Desk
 from engine.ports import OrderReport
 from engine.risk.checks import RiskContext, check_order
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
+from engine.desk.describe import order_view, position_views, run_view
+from engine.desk.state import Desk
 from engine.domain.messages import Command
 from engine.domain.orders import Order
 from engine.domain.runs import Run
 from engine.domain.views import Outcome, OutcomeStatus
-from engine.handlers.describe import order_view, position_views, run_view
-from engine.handlers.desk import Desk
 
 
 def done(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+from engine.desk.state import Changes, Desk
 from engine.domain.commands import ClosePosition, Flatten, PositionRef
 from engine.domain.ids import UNMANAGED_BOOK
 from engine.domain.ledger import Position
@@ -11,7 +12,6 @@ from engine.domain.orders import Order, OrderPurpose, OrderState
 from engine.domain.policies import DEFAULT_POLICY, PositionChange
 from engine.domain.views import Outcome, OutcomeStatus
 from engine.execution.intents import IntentContext, build_orders, closing_side
-from engine.handlers.desk import Changes, Desk
 from engine.handlers.orders import Orders
 from engine.handlers.outcomes import done, partial, refused
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
+from engine.desk.state import Changes, Desk, PlanKey
 from engine.domain.bars import Bar
 from engine.domain.events import StopMissing
 from engine.domain.orders import Order, OrderPurpose
@@ -12,7 +13,6 @@ from engine.domain.records import ExitPlanState
 from engine.execution.exits import after_bar, is_due
 from engine.execution.intents import IntentContext, build_orders, closing_side
 from engine.execution.protection import group_of, is_protected, protect
-from engine.handlers.desk import Changes, Desk, PlanKey
 from engine.handlers.orders import Orders
 
 

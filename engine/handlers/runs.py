@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from engine.desk.state import Changes, Desk, PlanKey
 from engine.domain.booking import book_transfer_entries
 from engine.domain.commands import HandToManual, PauseRuns, ResumeRuns, StartRuns, StopRuns
 from engine.domain.events import RunStateChanged, StrategyFailed
@@ -13,7 +14,6 @@ from engine.domain.runs import Run, RunState
 from engine.domain.views import Outcome, OutcomeStatus
 from engine.errors import StrategyError
 from engine.execution.protection import group_of
-from engine.handlers.desk import Changes, Desk, PlanKey
 from engine.handlers.orders import Orders
 from engine.handlers.outcomes import done, partial, refused
 from engine.handlers.protection import Protection, ProtectiveOrders

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
+from engine.desk.state import Changes, Desk
 from engine.domain.booking import deposit_entry
 from engine.domain.events import PositionDiffered, ServiceStarted, ServiceStopped
 from engine.domain.money import to_text
@@ -15,7 +16,6 @@ from engine.domain.runs import Run, RunState
 from engine.errors import StrategyError
 from engine.execution.reports import applied, lost
 from engine.execution.requests import Accepted, Lost, Refused, look_up
-from engine.handlers.desk import Changes, Desk
 from engine.handlers.fills import Fills
 from engine.handlers.orders import Orders
 from engine.handlers.protection import Protection

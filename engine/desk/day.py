@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from engine.desk.state import Desk
 from engine.domain.accounts import Account
 from engine.domain.money import exact
-from engine.handlers.desk import Desk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from engine.desk.state import Desk
 from engine.domain.commands import PositionRef
 from engine.domain.ids import UNMANAGED_BOOK
 from engine.domain.ledger import Position
@@ -11,7 +12,6 @@ from engine.domain.runs import Run
 from engine.domain.views import OrderView, PositionView, RunView
 from engine.execution.exits import next_target
 from engine.execution.protection import is_protected
-from engine.handlers.desk import Desk
 
 
 def run_view(desk: Desk, run: Run) -> RunView:

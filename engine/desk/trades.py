@@ -1,8 +1,8 @@
 """Round trips as people see them."""
 
+from engine.desk.state import Desk
 from engine.domain.trades import RoundTrip
 from engine.domain.views import TradeView
-from engine.handlers.desk import Desk
 
 
 def trade_view(desk: Desk, trade: RoundTrip) -> TradeView:

@@ -1,0 +1,1 @@
+"""One account's state in memory: what handlers change and queries read."""

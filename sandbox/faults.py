@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from sandbox.jsontypes import JsonObject, as_object
-from sandbox.signals import Signal
 
 KINDS: Mapping[str, Mapping[str, str]] = {
     "telegram": {
@@ -64,10 +63,10 @@ class Fault:
 
 
 class FaultBoard:
-    """All switches; changing one wakes whoever waits on `changed`."""
+    """All switches; `on_change` is called after each change, counting down included."""
 
-    def __init__(self) -> None:
-        self.changed = Signal()
+    def __init__(self, on_change: Callable[[], None] | None = None) -> None:
+        self._on_change = on_change or (lambda: None)
         self._on: dict[tuple[str, str], Fault] = {}
 
     def replace(self, settings: Mapping[str, object]) -> None:
@@ -77,7 +76,7 @@ class FaultBoard:
             FaultFormatError: A name or value is unknown; nothing was changed.
         """
         self._on = _parse(settings)
-        self.changed.notify()
+        self._on_change()
 
     def merge(self, settings: Mapping[str, object]) -> None:
         """Change only the switches that `settings` names; false or null turns one off.
@@ -90,7 +89,7 @@ class FaultBoard:
             for kind in as_object(kinds):
                 self._on.pop((surface, kind), None)
         self._on.update(parsed)
-        self.changed.notify()
+        self._on_change()
 
     def set(self, surface: str, kind: str, value: object = True) -> None:
         """Change one switch, as `merge` does."""
@@ -120,7 +119,7 @@ class FaultBoard:
             del self._on[surface, kind]
         else:
             self._on[surface, kind] = replace(fault, remaining=fault.remaining - 1)
-        self.changed.notify()
+        self._on_change()
         return fault
 
     def to_json(self) -> JsonObject:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import shutil
 from collections.abc import Callable
@@ -33,6 +34,7 @@ from sandbox.mail import MailServer
 from sandbox.mailbox import Mail, Mailbox
 from sandbox.person import Letter, People, Sent
 from sandbox.push import PushServer, PushStore
+from sandbox.signals import Signal
 from sandbox.upstream import Upstream
 from sandbox.web.api import PageApi
 from sandbox.web.mails import MailPages
@@ -41,6 +43,7 @@ from sandbox.web.pushactions import PushActions
 
 _DB_FILES = ("sandbox.db", "sandbox.db-wal", "sandbox.db-shm")
 _STOP_WITHIN_S = 1.0
+_log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -72,9 +75,10 @@ class Sandbox:
     ) -> None:
         self.config = config
         self.clock = clock or Clock()
-        self.faults = FaultBoard()
+        self.faults = FaultBoard(self._faults_changed)
         self._webhook_retry = webhook_retry or RetryPolicy()
         self._hub = Hub()
+        self._wake = Signal()
 
     # starting and stopping
 
@@ -122,7 +126,7 @@ class Sandbox:
         self._pusher: asyncio.Task[None] | None = None
 
     def _make_world(self, identity: Identity) -> World:
-        updates = Updates(self._db, self.clock)
+        updates = Updates(self._db, self.clock, self._wake, self._hub.changed)
         updates.pace_polls = self.config.limits
         return World(
             db=self._db,
@@ -137,6 +141,10 @@ class Sandbox:
             bot=identity.bot,
             token=identity.token,
         )
+
+    def _faults_changed(self) -> None:
+        self._wake.notify()
+        self._hub.publish("faults", self.faults.to_json())
 
     def _make_app(self) -> web.Application:
         app = web.Application(
@@ -185,6 +193,7 @@ class Sandbox:
         self.addresses = Addresses(page=page, http_port=http_port, smtp_port=smtp_port)
         pusher = WebhookPusher(self._world, self._webhook_retry)
         self._pusher = asyncio.get_running_loop().create_task(pusher.run(), name="webhook")
+        self._pusher.add_done_callback(_report_failure)
 
     async def _close(self) -> None:
         self._hub.close()
@@ -192,7 +201,7 @@ class Sandbox:
         self._world.presence.close()
         if self._pusher is not None:
             self._pusher.cancel()
-            await asyncio.gather(self._pusher, return_exceptions=True)
+            await asyncio.wait([self._pusher])
         await self._mail_server.stop()
         if self._runner is not None:
             await self._runner.cleanup()
@@ -379,6 +388,15 @@ class Sandbox:
         self._world.limits.forget()
         self.people = People(self._world, self._identity.operator)
         self._hub.publish("resync", {})
+
+
+def _report_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error(
+            "Webhook delivery stopped: no update is delivered by webhook until the sandbox is "
+            "started again. Polling still works.",
+            exc_info=error,
+        )
 
 
 def _forget(config: SandboxConfig) -> None:

@@ -135,8 +135,8 @@ class Chats:
         return None if row is None else Chat(doc=load_object(row[0]), state=load_object(row[1]))
 
     def all(self) -> list[Chat]:
-        """Return all chats, in the order they were first seen."""
-        rows = self._db.rows("SELECT doc, state FROM chats ORDER BY rowid")
+        """Return all chats, private ones first."""
+        rows = self._db.rows("SELECT doc, state FROM chats ORDER BY id DESC")
         return [Chat(doc=load_object(doc), state=load_object(state)) for doc, state in rows]
 
     def resolve(self, name: str) -> Chat:

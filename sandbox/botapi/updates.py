@@ -57,10 +57,15 @@ class _Turn:
 
 
 class Updates:
-    """The queue of one bot."""
+    """The queue of one bot.
 
-    def __init__(self, db: Database, clock: Clock) -> None:
-        self.changed = Signal()
+    `changed` wakes those who hand updates out: something was queued, or a poll must end.
+    `watched` is told whenever the queue moved, for those who only look on.
+    """
+
+    def __init__(self, db: Database, clock: Clock, changed: Signal, watched: Signal) -> None:
+        self.changed = changed
+        self._watched = watched
         self.pace_polls = True
         self._db = db
         self._clock = clock
@@ -154,14 +159,17 @@ class Updates:
                 "(SELECT update_id FROM updates ORDER BY update_id DESC LIMIT ?)",
                 -offset,
             )
+        self._watched.notify()
 
     def drop(self, update_id: int) -> None:
         """Forget one update: a webhook took it."""
         self._db.run("DELETE FROM updates WHERE update_id = ?", update_id)
+        self._watched.notify()
 
     def drop_all(self) -> None:
         """Forget everything that waits."""
         self._db.run("DELETE FROM updates")
+        self._watched.notify()
 
     @property
     def is_polled(self) -> bool:
@@ -177,6 +185,7 @@ class Updates:
         """
         self.end_poll(CONFLICT_POLL)
         turn = self._turn = _Turn()
+        self._watched.notify()
         loop = asyncio.get_running_loop()
         timeout_s, limit = self._paced(poll, loop.time())
         deadline = loop.time() + timeout_s
@@ -194,6 +203,7 @@ class Updates:
         finally:
             if self._turn is turn:
                 self._turn = None
+            self._watched.notify()
 
     def _paced(self, poll: Poll, now: float) -> tuple[float, int]:
         """Slow down a client that repeats itself, as the real server does.

@@ -219,17 +219,11 @@ class PageApi:
 
     def _put_faults(self, given: JsonObject) -> JsonObject:
         self.world.faults.replace(given)
-        return self._tell_faults()
+        return self.world.faults.to_json()
 
     def _patch_faults(self, given: JsonObject) -> JsonObject:
         self.world.faults.merge(given)
-        return self._tell_faults()
-
-    def _tell_faults(self) -> JsonObject:
-        shown = self.world.faults.to_json()
-        self.world.updates.changed.notify()
-        self.world.hub.publish("faults", shown)
-        return shown
+        return self.world.faults.to_json()
 
 
 def _json_endpoint(endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.Response]]:

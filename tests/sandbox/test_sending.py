@@ -119,12 +119,9 @@ async def test_edit_changes_in_place_and_removes_a_keyboard_left_out(box: Sandbo
 
 
 async def test_edit_without_a_change_is_refused_with_the_text_clients_match(bot: Bot):
-    sent = await bot.send_message(
-        OPERATOR, "<b>one</b>", parse_mode="HTML", reply_markup=keyboard("Go")
-    )
-    with pytest.raises(
-        BadRequest, match=r"^Message is not modified: specified new message content"
-    ):
+    same = {"parse_mode": "HTML", "reply_markup": keyboard("Go")}
+    sent = await bot.send_message(OPERATOR, "<b>one</b>", **same)
+    with pytest.raises(BadRequest, match=r"^Message is not modified: specified new message"):
         await sent.edit_text("<b>one</b>", **same)
     with pytest.raises(BadRequest, match=r"^Message is not modified"):
         await sent.edit_reply_markup(keyboard("Go"))

@@ -73,8 +73,10 @@ function drawChat() {
   $("pinned-text").textContent = excerpt(pinned);
   composer.setCommands(commands[chatId] ?? []);
   composer.setStart(log.isEmpty);
-  const asked = log.ordered.findLast((message) => message.sandbox?.keyboard?.force_reply);
-  composer.setKeyboard(chat?.sandbox.keyboard, asked, names.bot);
+  const last = log.ordered.at(-1);
+  const asked = last?.sandbox?.keyboard?.force_reply ? last : null;
+  const markup = chat?.sandbox.keyboard;
+  composer.setKeyboard(markup?.force_reply && !asked ? null : markup, asked, names.bot);
 }
 
 const title = (chat) => chat?.title ?? [chat?.first_name, chat?.last_name].filter(Boolean).join(" ");

@@ -17,8 +17,9 @@ from engine.strategies.nursery import hung_on_load
 from engine.strategies.process import WorkerGone, WorkerProcess
 from engine.strategies.registry import StrategySource
 from engine.strategies.windows import Key, Windows
-from engine.strategies.wire import Answered, Columns, Evaluate, Feed, Load, Loaded, Unload
+from engine.strategies.wire import Answered, Begun, Columns, Evaluate, Feed, Load, Loaded, Unload
 
+_TRIES = 3  # workers for one evaluation that end before they decide anything
 _BACKLOG = 20_000  # bars not sent yet, above which the windows are sent whole instead
 
 
@@ -131,7 +132,8 @@ class Slot:
         async with self._lock:
             answers: dict[RunId, Evaluation] = {}
             waiting = sorted(run_ids, key=lambda run_id: run_id not in self._proven)
-            while waiting:
+            in_vain = 0
+            while waiting and in_vain < _TRIES:
                 try:
                     worker = await self._worker()
                 except StrategyError as error:
@@ -142,9 +144,12 @@ class Slot:
                     for run_id in waiting
                     if run_id not in self._runs
                 }
-                answers |= await self._decided(worker, loaded, bars, positions)
+                decided = await self._decided(worker, loaded, bars, positions)
+                in_vain = 0 if decided else in_vain + 1
+                answers |= decided
                 waiting = [run_id for run_id in loaded if run_id not in answers]
-            return answers
+            message = "its workers ended before they decided anything: start it again"
+            return answers | {run_id: _failed(run_id, message) for run_id in waiting}
 
     async def close(self) -> None:
         async with self._lock:
@@ -160,7 +165,10 @@ class Slot:
         bars: Sequence[Bar],
         positions: Sequence[PositionState],
     ) -> dict[RunId, Evaluation]:
-        """Ask for all; return the answers, the last of them a failure when the worker is lost."""
+        """Ask for all; return the answers, the last of them a failure when the worker is lost.
+
+        None at all when it was lost before it began: to be tried again with another.
+        """
         answers: dict[RunId, Evaluation] = {}
         asked = set(run_ids)
         request = Evaluate(
@@ -172,6 +180,12 @@ class Slot:
         self._backlog.clear()
         with self._exchange():
             worker.send(request)
+            try:
+                await worker.expect(Begun, self._limits.evaluate)
+            except (WorkerGone, TimeoutError):
+                self._log.warning("a strategy worker was lost while it was idle; it is replaced")
+                await self._drop_worker()
+                return answers
             for run_id in run_ids:
                 try:
                     reply = await worker.expect(Answered, self._limits.evaluate)
@@ -217,9 +231,11 @@ class Slot:
 
     async def _refill(self, worker: WorkerProcess) -> None:
         """Load every run again; one that fails at it is forgotten, and so is a lost worker."""
+        for placed in self._runs.values():
+            worker.send(Load.of(placed.source, placed.spec))
         for run_id, placed in tuple(self._runs.items()):
             try:
-                info = await self._loaded(worker, placed.spec, placed.source)
+                info = _info(await worker.expect(Loaded, self._limits.load))
                 if info.code_hash != placed.info.code_hash:
                     raise StrategyError("its file has changed since it was started")
             except StrategyError as error:
@@ -241,9 +257,7 @@ class Slot:
         with self._exchange():
             worker.send(Load.of(source, spec))
             reply = await worker.expect(Loaded, self._limits.load)
-        if reply.info is None:
-            raise StrategyError(reply.refused)
-        return reply.info
+        return _info(reply)
 
     @contextmanager
     def _exchange(self) -> Iterator[None]:
@@ -272,6 +286,12 @@ class Slot:
         self._in_step = False
         if process is not None:
             await process.kill()
+
+
+def _info(reply: Loaded) -> LoadedRun:
+    if reply.info is None:
+        raise StrategyError(reply.refused)
+    return reply.info
 
 
 def _died(error: WorkerGone) -> str:

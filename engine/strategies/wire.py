@@ -109,8 +109,8 @@ class Describe(msgspec.Struct, frozen=True, tag=True):
 
 
 class Evaluate(msgspec.Struct, frozen=True, tag=True):
-    """Answered by one `Answered` per run, in order, each written before the next run starts:
-    the first run without an answer is the one at work.
+    """Answered by `Begun` when the bars are in, then by one `Answered` per run, in order, each
+    written before the next run starts: the first run without an answer is the one at work.
 
     Attributes:
         earlier: Bars that closed before and were not sent yet; they decide nothing.
@@ -143,6 +143,10 @@ class Described(msgspec.Struct, frozen=True, tag=True):
     view: StrategyView
 
 
+class Begun(msgspec.Struct, frozen=True, tag=True):
+    """Strategy code runs from here on: a worker lost before it is nobody's fault."""
+
+
 class Answered(msgspec.Struct, frozen=True, tag=True):
     evaluation: Evaluation
 
@@ -154,7 +158,7 @@ class Printed(msgspec.Struct, frozen=True, tag=True):
     dropped: int  # lines left out since the last such message
 
 
-Reply = Ready | Loaded | Described | Answered | Printed
+Reply = Ready | Loaded | Described | Begun | Answered | Printed
 
 
 class WireError(ValueError):

@@ -22,6 +22,7 @@ from engine.strategies.evaluator import Evaluator
 from engine.strategies.registry import StrategySource
 from engine.strategies.wire import (
     Answered,
+    Begun,
     Describe,
     Described,
     Evaluate,
@@ -80,6 +81,7 @@ class Worker:
     def _evaluate(self, request: Evaluate) -> None:
         self._evaluator.add(request.earlier)
         self._evaluator.add(request.bars)
+        self._wire.send(Begun())
         for run_id in request.run_ids:
             answer = self._evaluator.evaluate(run_id, request.bars, request.positions)
             self._wire.send(Answered(answer))

@@ -8,6 +8,9 @@ export function richText(text, entities, act) {
   return build(text, ordered, 0, text.length, act);
 }
 
+// A block ends its line by itself: the line break beside it would show as an empty line.
+const BLOCKS = new Set(["pre", "blockquote", "expandable_blockquote"]);
+
 function build(text, entities, start, end, act) {
   const nodes = [];
   let at = start;
@@ -18,11 +21,12 @@ function build(text, entities, start, end, act) {
     const to = Math.min(entity.offset + entity.length, end);
     index += 1;
     if (from >= to) continue;
-    if (from > at) nodes.push(text.slice(at, from));
+    const block = BLOCKS.has(entity.type);
+    if (from > at) nodes.push(block ? text.slice(at, from).replace(/\n$/, "") : text.slice(at, from));
     const inside = [];
     while (index < entities.length && entities[index].offset < to) inside.push(entities[index++]);
     nodes.push(render(entity, text.slice(from, to), build(text, inside, from, to, act), act));
-    at = to;
+    at = block && to < end && text[to] === "\n" ? to + 1 : to;
   }
   if (at < end) nodes.push(text.slice(at, end));
   return nodes;

@@ -10,7 +10,7 @@ from engine.ports import RunSpec
 from engine.strategies.host import WorkerHost
 from engine.strategies.registry import Registry
 from engine.strategies.slot import Limits
-from tests.fakes.markets import HOUR
+from tests.fakes.walks import HOUR
 
 HEADER = "import os, sys, time\nimport numpy as np\nfrom engine.strategies.api import *\n"
 

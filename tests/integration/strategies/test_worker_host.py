@@ -21,7 +21,7 @@ from engine.strategies.host import WorkerHost
 from engine.strategies.inline import InlineHost
 from engine.strategies.registry import Registry
 from engine.strategies.slot import Limits
-from tests.fakes.markets import walk
+from tests.fakes.walks import walk
 from tests.integration.strategies.conftest import HEADER, Write, spec
 
 BARS = walk(count=420)
@@ -388,7 +388,7 @@ from engine.ports import RunSpec
 from engine.strategies.host import WorkerHost
 from engine.strategies.registry import Registry
 from engine.strategies.slot import Limits
-from tests.fakes.markets import HOUR, walk
+from tests.fakes.walks import HOUR, walk
 
 async def main():
     host = WorkerHost(Registry(Path(sys.argv[1])), workers=2, limits=Limits(evaluate=600.0))

@@ -1,6 +1,8 @@
 """The database of a process: its engine, its one writing connection, its units of work."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from types import TracebackType
 from typing import Any, Self
 
@@ -52,6 +54,9 @@ class SqlStorage:
         Raises:
             StorageError: It can't be opened.
         """
+        if self._is_sqlite:
+            with storage_errors(self.place):
+                await asyncio.to_thread(_probe, self.place)
         # AUTOCOMMIT: SQLAlchemy and the driver begin nothing by themselves; `begin` does.
         self._engine = create_async_engine(
             self._url,
@@ -134,11 +139,24 @@ class SqlStorage:
         return self._engine
 
 
+def _probe(path: str) -> None:
+    """Open the file as the service will, and let go: what is wrong with it shows here.
+
+    The asynchronous driver leaves a thread behind when it can't open a file, which then complains
+    on standard error beside our one clear line.
+    """
+    with closing(sqlite3.connect(path)) as connection:
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+
+
 def _set_pragmas(connection: Any, record: ConnectionPoolEntry) -> None:
     """Set up each new SQLite connection; they are per connection, but for the journal mode."""
-    cursor = connection.cursor()
     try:
+        cursor = connection.cursor()
         for pragma in _PRAGMAS:
             cursor.execute(pragma)
-    finally:
         cursor.close()
+    except BaseException:
+        connection.close()  # the pool does not know it yet, and its thread would live on
+        raise

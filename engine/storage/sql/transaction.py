@@ -107,7 +107,11 @@ class SqlTransaction:
         with storage_errors(self._connections.place):
             if connection is None:
                 connection = self._reader = await self._connections.reader()
-            result = await connection.execute(statement, parameters)
+            try:
+                result = await connection.execute(statement, parameters)
+            except BaseException:
+                self._failed = self._writer is not None
+                raise
             with readable(self._connections.place):
                 names = tuple(result.keys())
                 return [dict(zip(names, row, strict=True)) for row in result]
@@ -248,6 +252,6 @@ class SqlTransaction:
             raise RuntimeError("a unit of work is used inside its `async with` only")
         if self._failed:
             raise StorageError(
-                f"database {self._connections.place}: an earlier change of this transaction"
+                f"database {self._connections.place}: an earlier statement of this transaction"
                 " failed. Nothing was changed."
             )

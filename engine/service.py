@@ -165,14 +165,18 @@ class EngineService:
         Raises:
             StorageError: The store can't be written: nothing more is sent; start again.
         """
-        await self._startup.recover(self._templates, self._settings.pid)
-        await self._reporting.ensure_day_mark()
-        await self._jobs.begin()
-        self.ready.set()
+        await self.recover()
         try:
             await self._trade()
         finally:
             await asyncio.shield(self._close())
+
+    async def recover(self) -> None:
+        """Bring the desk in line with store and venue and set the alarms; `run` begins with it."""
+        await self._startup.recover(self._templates, self._settings.pid)
+        await self._reporting.ensure_day_mark()
+        await self._jobs.begin()
+        self.ready.set()
 
     async def _trade(self) -> None:
         subscriptions = {

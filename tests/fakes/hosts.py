@@ -1,0 +1,84 @@
+"""A strategy host that says what a test wrote down."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from engine.bars import Bars
+from engine.domain.adjustments import PositionState
+from engine.domain.bars import Bar
+from engine.domain.ids import RunId
+from engine.domain.policies import ExitPlan, Signal
+from engine.domain.views import StrategyView
+from engine.errors import StrategyError
+from engine.ports import Evaluation, LoadedRun, RunSpec
+
+Target = Decimal | str  # a string is a failure's kind: "raised", "timed out" ...
+
+
+class ScriptedHost:
+    """A `StrategyHost`: `script[run id][bar start]` is the target from that bar on.
+
+    `exit_plan` goes with every signal; `code_hash` can be changed between two lives.
+    """
+
+    def __init__(
+        self,
+        script: Mapping[str, Mapping[datetime, Target]],
+        *,
+        exit_plan: ExitPlan | None = None,
+        code_hash: str = "hash",
+    ) -> None:
+        self.script = script
+        self.exit_plan = exit_plan
+        self.code_hash = code_hash
+        self.fed: list[Bars] = []
+        self.broken: set[str] = set()
+        self._specs: dict[RunId, RunSpec] = {}
+
+    async def load(self, spec: RunSpec) -> LoadedRun:
+        if spec.strategy in self.broken:
+            raise StrategyError(f"{spec.strategy} can't be imported")
+        self._specs[spec.run_id] = spec
+        return LoadedRun(warmup_bars=1, code_hash=self.code_hash, higher_timeframes=())
+
+    async def unload(self, run_id: RunId) -> None:
+        self._specs.pop(run_id, None)
+
+    async def feed(self, bars: Sequence[Bars]) -> None:
+        self.fed += bars
+
+    async def evaluate(
+        self, run_ids: Sequence[RunId], bars: Sequence[Bar], positions: Sequence[PositionState] = ()
+    ) -> tuple[Evaluation, ...]:
+        return tuple(self._evaluate(run_id, bars) for run_id in run_ids)
+
+    def _evaluate(self, run_id: RunId, bars: Sequence[Bar]) -> Evaluation:
+        signals = []
+        for bar in bars:
+            target = self._target(run_id, bar.timestamp)
+            if isinstance(target, str):
+                return Evaluation(run_id=run_id, failure=target, message="as scripted")
+            if target is not None:
+                signals.append(self._signal(run_id, bar, target))
+        return Evaluation(run_id=run_id, signals=tuple(signals))
+
+    def _target(self, run_id: RunId, at: datetime) -> Target | None:
+        known = {time: target for time, target in self.script.get(run_id, {}).items() if time <= at}
+        return known[max(known)] if known else None
+
+    def _signal(self, run_id: RunId, bar: Bar, target: Decimal) -> Signal:
+        return Signal(
+            run_id=run_id,
+            instrument_id=bar.instrument_id,
+            bar_time=bar.timestamp,
+            target=target,
+            tag="test",
+            exit_plan=self.exit_plan,
+        )
+
+    async def strategies(self) -> tuple[StrategyView, ...]:
+        return ()
+
+    async def close(self) -> None:
+        self._specs.clear()

@@ -1,0 +1,1 @@
+"""Typed settings: what they are (`settings`), where they come from (`loading`)."""

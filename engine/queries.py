@@ -1,8 +1,9 @@
 """The read-only views: answered from the desk's memory, history from the store."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TypeVar
 
 from engine.desk.day import day_figures, day_named, day_of
 from engine.desk.describe import order_view, position_views, run_view
@@ -59,6 +60,7 @@ from engine.domain.views import (
 )
 from engine.ports import MessageBus
 
+Q = TypeVar("Q", bound=Query)
 HealthSource = Callable[[], ComponentHealth]
 
 
@@ -74,23 +76,20 @@ class Queries:
 
     def register(self, bus: MessageBus) -> None:
         """Put every answer on the bus."""
-        for query_type, answer in (
-            (GetStatus, self.status),
-            (GetStrategies, self.strategies),
-            (GetPositions, self.positions),
-            (GetOrders, self.orders),
-            (GetTrades, self.trades),
-            (GetPnl, self.pnl),
-            (GetBalance, self.balance),
-            (GetChart, self.chart),
-            (GetEquity, self.equity),
-            (GetReport, self.report),
-            (GetHealth, self.health),
-            (GetInstruments, self.instruments),
-            (PreviewClose, self.preview_close),
-            (PreviewRearm, self.preview_rearm),
-        ):
-            bus.answer(query_type, answer)
+        _answer(bus, GetStatus, self.status)
+        _answer(bus, GetStrategies, self.strategies)
+        _answer(bus, GetPositions, self.positions)
+        _answer(bus, GetOrders, self.orders)
+        _answer(bus, GetTrades, self.trades)
+        _answer(bus, GetPnl, self.pnl)
+        _answer(bus, GetBalance, self.balance)
+        _answer(bus, GetChart, self.chart)
+        _answer(bus, GetEquity, self.equity)
+        _answer(bus, GetReport, self.report)
+        _answer(bus, GetHealth, self.health)
+        _answer(bus, GetInstruments, self.instruments)
+        _answer(bus, PreviewClose, self.preview_close)
+        _answer(bus, PreviewRearm, self.preview_rearm)
 
     def watch(self, component: HealthSource) -> None:
         """Show one more component in /health."""
@@ -98,7 +97,7 @@ class Queries:
 
     # --- state -------------------------------------------------------------------------------
 
-    async def status(self, query: Query) -> StatusView:
+    async def status(self, query: GetStatus) -> StatusView:
         desk = self._desk
         value = desk.valuation()
         halted = desk.trading_state is TradingState.HALTED
@@ -123,7 +122,7 @@ class Queries:
         blocked = (f"{name}: {reason}" for name, reason in desk.blocked.items())
         return (*paused, *blocked)
 
-    async def strategies(self, query: Query) -> StrategiesView:
+    async def strategies(self, query: GetStrategies) -> StrategiesView:
         desk = self._desk
         return StrategiesView(
             header=desk.header(),
@@ -131,7 +130,7 @@ class Queries:
             strategies=await desk.host.strategies(),
         )
 
-    async def positions(self, query: Query) -> PositionsView:
+    async def positions(self, query: GetPositions) -> PositionsView:
         views = position_views(self._desk)
         unrealized: Decimal | None = ZERO
         for view in views:
@@ -142,8 +141,7 @@ class Queries:
                     unrealized += view.unrealized_pnl
         return PositionsView(header=self._desk.header(), positions=views, unrealized_pnl=unrealized)
 
-    async def orders(self, query: Query) -> OrdersView:
-        assert isinstance(query, GetOrders)  # noqa: S101  registered for this class only
+    async def orders(self, query: GetOrders) -> OrdersView:
         desk = self._desk
         found: Sequence[Order] = (
             tuple(reversed(desk.recent)) if query.closed else tuple(desk.orders.values())
@@ -152,7 +150,7 @@ class Queries:
             header=desk.header(), orders=tuple(order_view(desk, order) for order in found)
         )
 
-    async def instruments(self, query: Query) -> InstrumentsView:
+    async def instruments(self, query: GetInstruments) -> InstrumentsView:
         desk = self._desk
         traded = dict.fromkeys(i for run in desk.runs.values() for i in run.instrument_ids)
         return InstrumentsView(
@@ -161,8 +159,7 @@ class Queries:
 
     # --- money -------------------------------------------------------------------------------
 
-    async def trades(self, query: Query) -> TradesView:
-        assert isinstance(query, GetTrades)  # noqa: S101
+    async def trades(self, query: GetTrades) -> TradesView:
         desk = self._desk
         run = None if query.run is None else desk.run_named(query.run)
         book_id = None if run is None else run.book_id
@@ -183,7 +180,7 @@ class Queries:
             newer=newest[back - 1].key if start and back else None,
         )
 
-    async def pnl(self, query: Query) -> PnlView:
+    async def pnl(self, query: GetPnl) -> PnlView:
         desk = self._desk
         end = self._figures.equity_mark(desk.clock.now(), is_day_cut=True)
         spans = [
@@ -219,7 +216,7 @@ class Queries:
         )
         return self._figures.line_between(label, start, end, trades)
 
-    async def balance(self, query: Query) -> BalanceView:
+    async def balance(self, query: GetBalance) -> BalanceView:
         desk = self._desk
         rates = desk.rates
         value = desk.valuation()
@@ -254,8 +251,7 @@ class Queries:
             incomplete=value.incomplete,
         )
 
-    async def equity(self, query: Query) -> EquityView:
-        assert isinstance(query, GetEquity)  # noqa: S101
+    async def equity(self, query: GetEquity) -> EquityView:
         desk = self._desk
         points = list(desk.curve)[-query.points :]
         now = desk.valuation().equity
@@ -270,8 +266,7 @@ class Queries:
             max_drawdown=shown.maximum,
         )
 
-    async def report(self, query: Query) -> DailyReport:
-        assert isinstance(query, GetReport)  # noqa: S101
+    async def report(self, query: GetReport) -> DailyReport:
         desk = self._desk
         today = day_of(desk.account, desk.clock.now())
         if query.day is None or query.day == today.day:
@@ -280,13 +275,12 @@ class Queries:
 
     # --- pictures ----------------------------------------------------------------------------
 
-    async def chart(self, query: Query) -> ChartView:
+    async def chart(self, query: GetChart) -> ChartView:
         """Return the newest bars with our fills.
 
         Raises:
             LookupError: No run trades the instrument.
         """
-        assert isinstance(query, GetChart)  # noqa: S101
         desk = self._desk
         instrument_id = query.instrument_id
         run = next((r for r in desk.runs.values() if instrument_id in r.instrument_ids), None)
@@ -333,7 +327,7 @@ class Queries:
 
     # --- health ------------------------------------------------------------------------------
 
-    async def health(self, query: Query) -> HealthView:
+    async def health(self, query: GetHealth) -> HealthView:
         desk = self._desk
         async with desk.storage() as uow:
             counts = await uow.deliveries.counts()
@@ -356,8 +350,7 @@ class Queries:
 
     # --- previews ----------------------------------------------------------------------------
 
-    async def preview_close(self, query: Query) -> PreviewView:
-        assert isinstance(query, PreviewClose)  # noqa: S101
+    async def preview_close(self, query: PreviewClose) -> PreviewView:
         desk = self._desk
         managed = desk.managed_positions()
         chosen = [p for p in managed if _is_chosen(p, query)]
@@ -387,7 +380,7 @@ class Queries:
             pnl=None if price is None else position.unrealized(price),
         )
 
-    async def preview_rearm(self, query: Query) -> PreviewRearmView:
+    async def preview_rearm(self, query: PreviewRearm) -> PreviewRearmView:
         desk = self._desk
         latch = desk.latch
         return PreviewRearmView(
@@ -398,6 +391,15 @@ class Queries:
             runs_that_will_trade=tuple(run.name for run in desk.runs.values() if run.may_enter),
             open_positions=len(desk.managed_positions()),
         )
+
+
+def _answer(bus: MessageBus, query_type: type[Q], answer: Callable[[Q], Awaitable[object]]) -> None:
+    async def handle(query: Query) -> object:
+        if not isinstance(query, query_type):
+            raise TypeError(f"{type(query).__name__} came to {query_type.__name__}'s place")
+        return await answer(query)
+
+    bus.answer(query_type, handle)
 
 
 def _is_chosen(position: Position, query: PreviewClose) -> bool:

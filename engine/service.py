@@ -114,18 +114,15 @@ class EngineService:
     def _register(self) -> None:
         bus = self.desk.bus
         audited = Audited(self.desk)
-        for command_type, handler in (
-            (StartRuns, self._runs.start),
-            (StopRuns, self._runs.stop),
-            (PauseRuns, self._runs.pause),
-            (ResumeRuns, self._runs.resume),
-            (HandToManual, self._runs.hand_to_manual),
-            (ClosePosition, self._positions.close),
-            (Flatten, self._positions.flatten),
-            (Kill, self._halt.kill),
-            (Rearm, self._halt.rearm),
-        ):
-            audited.register(bus, command_type, handler)
+        audited.register(bus, StartRuns, self._runs.start)
+        audited.register(bus, StopRuns, self._runs.stop)
+        audited.register(bus, PauseRuns, self._runs.pause)
+        audited.register(bus, ResumeRuns, self._runs.resume)
+        audited.register(bus, HandToManual, self._runs.hand_to_manual)
+        audited.register(bus, ClosePosition, self._positions.close)
+        audited.register(bus, Flatten, self._positions.flatten)
+        audited.register(bus, Kill, self._halt.kill)
+        audited.register(bus, Rearm, self._halt.rearm)
         self.queries.register(bus)
 
     def _job_specs(self) -> tuple[JobSpec, ...]:
@@ -197,9 +194,8 @@ class EngineService:
 
     async def take(self, message: VenueMessage) -> None:
         """Handle one message of the venue to its end: the replayed market waits for that."""
-        kind = type(message)
-        if kind is TimeAdvanced:
-            await self._advance(message)  # type: ignore[arg-type]  # narrowed by `kind`
+        if isinstance(message, TimeAdvanced):
+            await self._advance(message)
         elif isinstance(message, BarsClosed):
             self.bars_seen += len(message.bars)
             await self._bars.closed(message)

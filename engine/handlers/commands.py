@@ -1,6 +1,7 @@
 """Every command is an audit row, refused or not, and is handled once per id."""
 
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import msgspec
 
@@ -21,7 +22,9 @@ from engine.domain.messages import Command, Role
 from engine.domain.records import CommandRecord
 from engine.domain.views import Outcome, OutcomeStatus
 from engine.handlers.outcomes import refused
-from engine.ports import CommandHandler, MessageBus
+from engine.ports import MessageBus
+
+C = TypeVar("C", bound=Command)
 
 NEEDED: dict[type[Command], Role] = {
     StartRuns: Role.TRADER,
@@ -43,14 +46,14 @@ class Audited:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    def register(self, bus: MessageBus, command_type: type[Command], run: CommandHandler) -> None:
+    def register(
+        self, bus: MessageBus, command_type: type[C], run: Callable[[C], Awaitable[Outcome]]
+    ) -> None:
         """Put `run` behind the audit and on the bus."""
-        bus.handle(command_type, self.wrap(run))
 
-    def wrap(
-        self, run: Callable[[Command], Awaitable[Outcome]]
-    ) -> Callable[[Command], Awaitable[Outcome]]:
         async def handle(command: Command) -> Outcome:
+            if not isinstance(command, command_type):
+                raise TypeError(f"{type(command).__name__} came to {command_type.__name__}'s place")
             if isinstance(command, Kill):  # acts first, is written down after
                 outcome = await run(command)
                 await self._begin(command)
@@ -63,7 +66,7 @@ class Audited:
             await self._end(command, outcome)
             return outcome
 
-        return handle
+        bus.handle(command_type, handle)
 
     def _refusal(self, command: Command) -> Outcome | None:
         if command.expires_at <= self._desk.wall.now():

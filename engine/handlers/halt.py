@@ -5,9 +5,8 @@ from dataclasses import replace
 
 from engine.desk.state import Desk
 from engine.domain.accounts import Latch, TradingState
-from engine.domain.commands import Kill
+from engine.domain.commands import Kill, Rearm
 from engine.domain.events import TradingHalted, TradingRearmed
-from engine.domain.messages import Command
 from engine.domain.orders import Order
 from engine.domain.views import Outcome, OutcomeStatus
 from engine.handlers.orders import Orders
@@ -21,13 +20,12 @@ class Halt:
         self._desk = desk
         self._orders = orders
 
-    async def kill(self, command: Command) -> Outcome:
+    async def kill(self, command: Kill) -> Outcome:
         """Latch, then cancel what could add exposure; stops are kept, positions too.
 
         The latch does not wait for the account's serial section: whoever is in there looks at
         it once more before sending.
         """
-        assert isinstance(command, Kill)  # noqa: S101
         desk = self._desk
         already = desk.trading_state is TradingState.HALTED and desk.latch is not None
         desk.halted_outside = True
@@ -76,7 +74,7 @@ class Halt:
     def _exposing(self) -> Sequence[Order]:
         return [order for order in self._desk.orders.values() if order.adds_exposure]
 
-    async def rearm(self, command: Command) -> Outcome:
+    async def rearm(self, command: Rearm) -> Outcome:
         """Allow trading again; runs act from the next change of their signal."""
         desk = self._desk
         if desk.trading_state is not TradingState.HALTED or desk.latch is None:

@@ -25,9 +25,8 @@ class Positions:
         self._desk = desk
         self._orders = orders
 
-    async def close(self, command: Command) -> Outcome:
+    async def close(self, command: ClosePosition) -> Outcome:
         """Close one position at market, or part of it; its stop works until it is gone."""
-        assert isinstance(command, ClosePosition)  # noqa: S101
         desk = self._desk
         ref = command.ref
         if ref.book_id == UNMANAGED_BOOK:
@@ -48,9 +47,8 @@ class Positions:
             )
         return await self._send(command, [(self._position(ref), command.quantity)], ())
 
-    async def flatten(self, command: Command) -> Outcome:
+    async def flatten(self, command: Flatten) -> Outcome:
         """Close every position that the preview listed; what is not on it is left alone."""
-        assert isinstance(command, Flatten)  # noqa: S101
         listed = [self._position(ref) for ref in command.expected]
         books = {(ref.book_id, ref.instrument_id) for ref in command.expected}
         entries = [

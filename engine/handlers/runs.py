@@ -74,9 +74,8 @@ class Runs:
 
     # --- verbs -------------------------------------------------------------------------------
 
-    async def start(self, command: Command) -> Outcome:
+    async def start(self, command: StartRuns) -> Outcome:
         """Start runs; one in mid-signal waits for the next change unless told `now`."""
-        assert isinstance(command, StartRuns)  # noqa: S101  registered for this class only
         runs, unknown = self._named(command.names)
         if unknown:
             return self._no_such(command, unknown)
@@ -119,19 +118,16 @@ class Runs:
             await desk.commit(changes)
         return restarted
 
-    async def stop(self, command: Command) -> Outcome:
+    async def stop(self, command: StopRuns) -> Outcome:
         """No entries; positions are managed to their exit, then the runs are STOPPED."""
-        assert isinstance(command, StopRuns)  # noqa: S101
         return await self._quieten(command, command.names, RunState.STOPPING)
 
-    async def pause(self, command: Command) -> Outcome:
+    async def pause(self, command: PauseRuns) -> Outcome:
         """No entries; exits and stops go on."""
-        assert isinstance(command, PauseRuns)  # noqa: S101
         return await self._quieten(command, command.names, RunState.PAUSED)
 
-    async def resume(self, command: Command) -> Outcome:
+    async def resume(self, command: ResumeRuns) -> Outcome:
         """Entries again, from the next change of signal."""
-        assert isinstance(command, ResumeRuns)  # noqa: S101
         runs, unknown = self._named(command.names)
         if unknown:
             return self._no_such(command, unknown)
@@ -172,9 +168,8 @@ class Runs:
             await desk.commit(changes)
         return after
 
-    async def hand_to_manual(self, command: Command) -> Outcome:
+    async def hand_to_manual(self, command: HandToManual) -> Outcome:
         """Move the runs' positions to the manual book, stops included; the runs stop."""
-        assert isinstance(command, HandToManual)  # noqa: S101
         runs, unknown = self._named(command.names)
         if unknown:
             return self._no_such(command, unknown)

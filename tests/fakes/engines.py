@@ -81,6 +81,9 @@ def at(bar: int) -> datetime:
     return OPENING + bar * MINUTE
 
 
+REPLAYED = Account(id=ACCOUNT, venue="replay", mode=TradingMode.REPLAY, reporting=AssetId("USDT"))
+
+
 def run(run_id: str = "run", *, state: RunState = RunState.RUNNING, capital: int = 1000) -> Run:
     return Run(
         id=RunId(run_id),
@@ -108,9 +111,7 @@ class Bench:
     exit_plan: ExitPlan | None = None
     limits: RiskLimits = NO_LIMITS
     fee: str = "0"
-    account: Account = Account(
-        id=ACCOUNT, venue="replay", mode=TradingMode.REPLAY, reporting=AssetId("USDT")
-    )
+    account: Account = REPLAYED
     storage: UnitOfWorkFactory = field(default_factory=lambda: MemoryStorage().unit_of_work)
     store: BookStore | None = None
     code_hash: str = "hash"

@@ -20,6 +20,8 @@ class DeliveryPolicy:
             only where the recipient is gone, never for an outage.
         send_within: How long one send may take.
         lease: How long a worker owns what it took; after a crash it is sent again then.
+        tell_after: A message that found no way through for so long is told of on the other
+            channels, once per recipient and day.
         late_after: A message that goes out later than this after the fact says so.
         probe_every: How often a recipient who is gone is tried again.
         storage_pause: Wait after the database could not be read or written.
@@ -33,6 +35,7 @@ class DeliveryPolicy:
     max_age: float = 86_400.0
     send_within: float = 20.0
     lease: float = 30.0
+    tell_after: float = 300.0
     late_after: float = 60.0
     probe_every: float = 900.0
     storage_pause: float = 5.0

@@ -17,7 +17,7 @@ _CLOSE_WITHIN = 3.0
 
 
 class NotifierService:
-    """Dispatcher and one worker per channel. It never touches trading; trading never waits for it."""
+    """Dispatcher and one worker per channel. Trading never waits for it."""
 
     def __init__(
         self,

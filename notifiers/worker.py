@@ -18,6 +18,7 @@ from notifiers.compose import failure
 from notifiers.retry import DeliveryPolicy
 from notifiers.wake import WakeUp
 
+_TELLING_ATTEMPTS = 3  # a first failure after a long downtime is no outage yet
 _log = structlog.get_logger(__name__)
 
 
@@ -174,7 +175,18 @@ class ChannelWorker:
             next_try=again.not_before.isoformat(),
             cause=str(error),
         )
-        return _Result(delivery=again)
+        return self._still_trying(again, error, now)
+
+    def _still_trying(self, again: Delivery, error: DeliveryDelayed, now: datetime) -> _Result:
+        """Tell of an outage that lasts: the other channels may be all that is left."""
+        seconds = (now - again.created_at).total_seconds()
+        if seconds < self._policy.tell_after or again.attempts < _TELLING_ATTEMPTS:
+            return _Result(delivery=again)
+        return _Result(
+            delivery=again,
+            trouble=f"{error} No way through so far; nothing is lost, it is tried again.",
+            told_once_per=_day(again, now),
+        )
 
     def _refused(self, delivery: Delivery, error: DeliveryRefused) -> _Result:
         now = self._clock.now()

@@ -280,7 +280,9 @@ def _draw_results(axes: Axes, values: Sequence[float]) -> None:
     """Draw one bar a row, from the zero line to the side of its sign."""
     colors = [_UP if value >= 0 else _DOWN for value in values]
     axes.barh(range(len(values)), values, height=0.3, color=colors)
-    axes.axvline(0, color=_FAINT, linewidth=2)
+    rows = range(len(values))
+    bars = ([row - 0.2 for row in rows], [row + 0.2 for row in rows])
+    axes.vlines([0.0] * len(values), *bars, colors=_FAINT, linewidth=2)
     least, most = min([*values, 0.0]), max([*values, 0.0])
     margin = (most - least) * 0.02 or 1.0
     axes.set_xlim(least - margin, most + margin)

@@ -134,7 +134,11 @@ class NtfyChannel:
                 _check(response.status, response.headers.get("Retry-After", ""), answer)
                 return _note_id(answer)
         except aiohttp.ClientConnectorCertificateError as exc:
-            raise DeliveryDelayed(f"The push server's certificate is not trusted: {exc}") from exc
+            raise DeliveryRefused(
+                f"The push server's certificate is not trusted ({exc.certificate_error}). Nothing "
+                "was sent; correct ntfy.base_url or the server's certificate.",
+                disable=True,
+            ) from exc
         except aiohttp.ClientConnectorError as exc:
             raise DeliveryDelayed(f"The push server can't be reached: {exc}") from exc
         except aiohttp.InvalidURL as exc:

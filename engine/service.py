@@ -121,7 +121,7 @@ class EngineService:
         audited.register(bus, HandToManual, self._runs.hand_to_manual)
         audited.register(bus, ClosePosition, self._positions.close)
         audited.register(bus, Flatten, self._positions.flatten)
-        audited.register(bus, Kill, self._halt.kill)
+        audited.register(bus, Kill, self._halt.kill, acts_first=True)
         audited.register(bus, Rearm, self._halt.rearm)
         self.queries.register(bus)
 
@@ -217,9 +217,12 @@ class EngineService:
             await self._protection.measure()
 
     async def _reported(self, message: OrderReported) -> None:
-        """A protective order that ended without filling is put back at once."""
+        """Put back a protective order that ended unfilled; re-price an entry that ran out of time."""
         order = await self._orders.reported(message.report)
-        if order is None or not order.state.is_terminal or not order.purpose.protects:
+        if order is None or not order.state.is_terminal:
+            return
+        if not order.purpose.protects:
+            await self._bars.reprice(order)
             return
         key = (order.book_id, order.instrument_id, order.position_side)
         if key in self.desk.plans:

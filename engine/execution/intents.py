@@ -1,7 +1,7 @@
 """From position changes to orders: ids, policy, prices. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -14,16 +14,17 @@ from engine.domain.ids import (
     digest_id,
 )
 from engine.domain.instruments import Instrument
-from engine.domain.money import ONE, exact
+from engine.domain.money import ONE, ZERO, exact
 from engine.domain.orders import (
     Order,
     OrderPurpose,
     OrderSide,
+    OrderState,
     OrderType,
     PositionSide,
     TimeInForce,
 )
-from engine.domain.policies import OrderPolicy, PositionChange
+from engine.domain.policies import OrderPolicy, PositionChange, RepriceRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,48 @@ def _order(change: PositionChange, step: int, context: IntentContext) -> Order:
         reason=context.reason,
         ts_init=context.now,
         ts_last=context.now,
+    )
+
+
+def followed(
+    order: Order, policy: OrderPolicy, instrument: Instrument, *, price: Decimal, now: datetime
+) -> tuple[Order, ...]:
+    """Return what follows an entry whose time to live ran out: nothing, a chase, or a market order.
+
+    A chase rests `offset` from the new reference price, but never further than the policy's
+    worst price from the first one, which every follower keeps as its reference.
+    """
+    left = instrument.round_quantity(order.quantity - order.filled_quantity)
+    if policy.reprice is RepriceRule.CANCEL or not left or order.reference_price is None:
+        return ()
+    limit = None
+    if policy.reprice is RepriceRule.CHASE:
+        with exact():
+            worst = order.reference_price * (ONE + policy.worst_price_fraction * order.side.sign)
+            wanted = price * (ONE - policy.offset * order.side.sign)
+        nearer = min(wanted, worst) if order.side is OrderSide.BUY else max(wanted, worst)
+        limit = instrument.round_price(nearer)
+        if limit == order.limit_price:
+            return ()
+    life = policy.time_to_live
+    return (
+        replace(
+            order,
+            client_order_id=ClientOrderId(
+                digest_id("oc", order.client_order_id, "followed", now.isoformat())
+            ),
+            order_type=OrderType.MARKET if limit is None else OrderType.LIMIT,
+            limit_price=limit,
+            quantity=left,
+            state=OrderState.INTENDED,
+            venue_order_id=None,
+            filled_quantity=ZERO,
+            filled_value=ZERO,
+            message="",
+            expires_at=None if life is None or limit is None else now + life,
+            ts_init=now,
+            ts_last=now,
+        ),
     )
 
 

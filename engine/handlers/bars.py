@@ -14,7 +14,7 @@ from engine.domain.rates import Mark
 from engine.domain.records import ExitPlanState
 from engine.domain.runs import Run, StandingTarget
 from engine.execution.exits import replanned
-from engine.execution.intents import IntentContext, build_orders
+from engine.execution.intents import IntentContext, build_orders, followed
 from engine.handlers.orders import Orders
 from engine.handlers.protection import Protection, ProtectiveOrders
 from engine.handlers.runs import Runs
@@ -148,12 +148,13 @@ class BarCloses:
     def _adjusted(
         self, run_id: RunId, instrument_id: InstrumentId, adjustment: Adjustment
     ) -> Signal:
-        standing = self._desk.runs[run_id].targets.get(instrument_id)
+        run = self._desk.runs[run_id]
+        standing = run.targets.get(instrument_id)
         policy = DEFAULT_POLICY if standing is None else standing.policy
         return Signal(
             run_id=run_id,
             instrument_id=instrument_id,
-            bar_time=self._desk.clock.now(),
+            bar_time=self._desk.clock.now() - run.timeframe.delta,
             target=adjustment.target,
             unit=adjustment.unit,
             tag=adjustment.tag,
@@ -237,6 +238,8 @@ class BarCloses:
             group_id=desk.group(run.book_id, signal.instrument_id),
         )
 
+    # --- entries that rest too long ----------------------------------------------------------
+
     async def _expire(self, message: BarsClosed) -> None:
         """Cancel entries that have rested past their time to live."""
         late = [
@@ -246,6 +249,29 @@ class BarCloses:
         ]
         if late:
             await self._orders.cancel(late)
+
+    async def reprice(self, order: Order) -> None:
+        """Follow an entry that ended because its time was up, as its order policy says."""
+        desk = self._desk
+        run = desk.runs.get(RunId(order.book_id))
+        standing = None if run is None else run.targets.get(order.instrument_id)
+        expired = order.expires_at is not None and order.expires_at <= desk.clock.now()
+        if run is None or standing is None or not run.may_enter or not expired:
+            return
+        if order.ts_init < standing.bar_time + run.timeframe.delta:
+            return  # the target has changed since: that decision has placed its own orders
+        price = desk.price(order.instrument_id)
+        instrument = desk.instruments[order.instrument_id]
+        if price is None or order.purpose is not OrderPurpose.ENTRY:
+            return
+        async with desk.section:
+            changes = Changes()
+            following = followed(
+                order, standing.policy, instrument, price=price, now=desk.clock.now()
+            )
+            ready = self._orders.check(following, changes, from_person=False)
+            await desk.commit(changes)
+        await self._orders.send(ready)
 
 
 def _same_target(standing: StandingTarget | None, signal: Signal) -> bool:

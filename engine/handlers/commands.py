@@ -47,14 +47,23 @@ class Audited:
         self._desk = desk
 
     def register(
-        self, bus: MessageBus, command_type: type[C], run: Callable[[C], Awaitable[Outcome]]
+        self,
+        bus: MessageBus,
+        command_type: type[C],
+        run: Callable[[C], Awaitable[Outcome]],
+        *,
+        acts_first: bool = False,
     ) -> None:
-        """Put `run` behind the audit and on the bus."""
+        """Put `run` behind the audit and on the bus.
+
+        Args:
+            acts_first: A kill is not kept waiting for its own audit row.
+        """
 
         async def handle(command: Command) -> Outcome:
             if not isinstance(command, command_type):
                 raise TypeError(f"{type(command).__name__} came to {command_type.__name__}'s place")
-            if isinstance(command, Kill):  # acts first, is written down after
+            if acts_first:
                 outcome = await run(command)
                 await self._begin(command)
                 await self._end(command, outcome)

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from engine.desk.state import Changes, Desk, PlanKey
 from engine.desk.trades import trade_view
-from engine.domain.booking import fill_entry
+from engine.domain.booking import dust_transfer, fill_entry
 from engine.domain.events import OrderFilled
-from engine.domain.ids import UNMANAGED_BOOK, RunId
+from engine.domain.ids import DUST_BOOK, UNMANAGED_BOOK, RunId
 from engine.domain.ledger import Booked
 from engine.domain.orders import Fill, Order, OrderPurpose
 from engine.domain.policies import ExitPlan
@@ -39,6 +39,7 @@ class Fills:
             booked = self._book(fill, order, changes)
             if not booked.applied:
                 return False
+            self._sweep_dust(fill, booked, changes)
             key = self._key(fill, order)
             plan = self._plan_after(
                 key, changes.orders.get(order.client_order_id) if order else None
@@ -82,6 +83,24 @@ class Fills:
             value = abs(instrument.value(fill.quantity, fill.price))
             changes.order(order.with_fill(fill, value))
         return booked
+
+    def _sweep_dust(self, fill: Fill, booked: Booked, changes: Changes) -> None:
+        """Move a remainder too small to be sold to the dust book: the position is closed."""
+        desk = self._desk
+        held = booked.position
+        shrank = held.quantity * fill.side.sign < 0 or booked.realized_pnl is not None
+        managed = held.book_id not in {UNMANAGED_BOOK, DUST_BOOK}
+        instrument = desk.instruments[fill.instrument_id]
+        if not (held.quantity and shrank and managed):
+            return
+        if not instrument.is_dust(held.quantity, fill.price):
+            return
+        rates = desk.rates_of(instrument.settlement)
+        for entry in dust_transfer(
+            held, account_id=desk.account.id, ts_event=fill.ts_event, rates=rates
+        ):
+            desk.ledger.book(entry)
+            changes.entries.append(entry)
 
     def _key(self, fill: Fill, order: Order | None) -> PlanKey:
         book = UNMANAGED_BOOK if order is None else order.book_id

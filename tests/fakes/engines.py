@@ -17,7 +17,7 @@ from engine.domain.events import Event
 from engine.domain.ids import AccountId, AssetId, CommandId, InstrumentId, RunId
 from engine.domain.instruments import Instrument, InstrumentKind
 from engine.domain.messages import Actor, Command, Role
-from engine.domain.policies import ExitPlan
+from engine.domain.policies import DEFAULT_POLICY, ExitPlan, OrderPolicy
 from engine.domain.runs import Run, RunState
 from engine.domain.views import Outcome
 from engine.ports import BarsClosed, UnitOfWorkFactory, VenueMessage
@@ -109,6 +109,7 @@ class Bench:
     script: Mapping[str, Mapping[datetime, Target]]
     runs: Sequence[Run] = field(default_factory=lambda: (run(),))
     exit_plan: ExitPlan | None = None
+    policy: OrderPolicy = DEFAULT_POLICY
     limits: RiskLimits = NO_LIMITS
     fee: str = "0"
     account: Account = REPLAYED
@@ -137,7 +138,9 @@ class Bench:
             store=self.store,
             models=FillModels(fees=FeeModel(taker=Decimal(self.fee), maker=Decimal(self.fee))),
         )
-        self.host = ScriptedHost(self.script, exit_plan=self.exit_plan, code_hash=self.code_hash)
+        self.host = ScriptedHost(
+            self.script, exit_plan=self.exit_plan, policy=self.policy, code_hash=self.code_hash
+        )
         bus = InProcessBus()
         self.desk = Desk(
             self.account,

@@ -8,7 +8,7 @@ from engine.bars import Bars
 from engine.domain.adjustments import PositionState
 from engine.domain.bars import Bar
 from engine.domain.ids import RunId
-from engine.domain.policies import ExitPlan, Signal
+from engine.domain.policies import DEFAULT_POLICY, ExitPlan, OrderPolicy, Signal
 from engine.domain.views import StrategyView
 from engine.errors import StrategyError
 from engine.ports import Evaluation, LoadedRun, RunSpec
@@ -27,10 +27,12 @@ class ScriptedHost:
         script: Mapping[str, Mapping[datetime, Target]],
         *,
         exit_plan: ExitPlan | None = None,
+        policy: OrderPolicy = DEFAULT_POLICY,
         code_hash: str = "hash",
     ) -> None:
         self.script = script
         self.exit_plan = exit_plan
+        self.policy = policy
         self.code_hash = code_hash
         self.fed: list[Bars] = []
         self.broken: set[str] = set()
@@ -74,6 +76,7 @@ class ScriptedHost:
             bar_time=bar.timestamp,
             target=target,
             tag="test",
+            policy=self.policy,
             exit_plan=self.exit_plan,
         )
 

@@ -1,5 +1,6 @@
 """From a closed bar to a position: the rules of SEMANTICS 3, 4 and 9 on a replayed market."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 from engine.domain.commands import (
@@ -21,8 +22,8 @@ from engine.domain.events import (
     TradingHalted,
 )
 from engine.domain.ids import MANUAL_BOOK, BookId
-from engine.domain.orders import OrderPurpose
-from engine.domain.policies import ExitPlan, TakeProfit
+from engine.domain.orders import OrderPurpose, OrderType
+from engine.domain.policies import ExitPlan, OrderPolicy, RepriceRule, TakeProfit
 from engine.domain.runs import RunState
 from engine.domain.views import OutcomeStatus
 from engine.risk.limits import RiskLimits
@@ -300,3 +301,49 @@ async def test_books_sum_to_the_venues_position() -> None:
     balances = {b.asset: b.total for b in await bench.venue.balances()}
     assert bench.desk.ledger.balances() == balances
     assert BookId("run") != BookId("two")
+
+
+def _limit(reprice: RepriceRule) -> OrderPolicy:
+    return OrderPolicy(
+        order_type=OrderType.LIMIT,
+        offset=Decimal("0.01"),
+        time_to_live=timedelta(minutes=2),
+        reprice=reprice,
+    )
+
+
+async def test_a_limit_entry_that_is_not_reached_is_cancelled_when_its_time_is_up() -> None:
+    script = {"run": {at(0): ZERO, at(1): ONE}}
+    bench = Bench(flat(*[100] * 8), script, policy=_limit(RepriceRule.CANCEL))
+    await bench.until(2)
+    [entry] = bench.desk.orders.values()
+    assert entry.limit_price == 99
+    await bench.play()
+    assert bench.held() == 0
+    assert not bench.desk.orders
+
+
+async def test_a_chase_follows_the_market_no_further_than_the_worst_price() -> None:
+    script = {"run": {at(0): ZERO, at(1): ONE}}
+    rows = flat(100, 100, *[110] * 8)
+    bench = Bench(rows, script, policy=_limit(RepriceRule.CHASE))
+    await bench.until(4)
+    [entry] = bench.desk.orders.values()
+    assert entry.limit_price == 101  # 1 % from the first reference, not 1 % below 110
+    await bench.play()
+    assert bench.held() == 0
+
+
+async def test_a_market_follow_up_takes_what_the_limit_did_not_get() -> None:
+    script = {"run": {at(0): ZERO, at(1): ONE}}
+    bench = Bench(flat(*[100] * 8), script, policy=_limit(RepriceRule.MARKET))
+    await bench.until()
+    assert bench.held() == 10
+
+
+async def test_a_new_target_replaces_a_resting_entry_for_good() -> None:
+    script = {"run": {at(0): ZERO, at(1): ONE, at(3): ZERO}}
+    bench = Bench(flat(*[100] * 9), script, policy=_limit(RepriceRule.CHASE))
+    await bench.until()
+    assert bench.held() == 0
+    assert not bench.desk.orders

@@ -18,6 +18,7 @@ from engine.domain.views import (
     PreviewRearmView,
     PreviewView,
 )
+from engine.errors import OutcryError
 from render.format import quantity
 from render.views.outcomes import (
     hand_over_preview_text,
@@ -59,7 +60,18 @@ class CloseOperation:
     async def execute(self, call: Call, subject: Subject) -> Reply:
         """Send a close for each position, side by side; one that fails stops no other."""
         commands = [ClosePosition(ref=ref, **call.envelope_of(ref.id)) for ref in subject.refs]
-        outcomes = await asyncio.gather(*(call.send(command) for command in commands))
+        ended = await asyncio.gather(
+            *(call.send(command) for command in commands), return_exceptions=True
+        )
+        outcomes = [outcome for outcome in ended if isinstance(outcome, Outcome)]
+        errors = [error for error in ended if isinstance(error, BaseException)]
+        if errors and not outcomes:
+            raise errors[0]
+        if errors:
+            failed = " ".join(str(error) for error in errors if isinstance(error, OutcryError))
+            merged = replace(merge(outcomes), status=OutcomeStatus.PARTIAL)
+            refusal = f"{merged.refusal} {len(errors)} not closed. {failed}".strip()
+            return _outcome_reply(replace(merged, refusal=refusal), "Close")
         return _outcome_reply(merge(outcomes), "Close")
 
 

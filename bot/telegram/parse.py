@@ -25,12 +25,16 @@ class CommandLine:
         return " ".join((f"/{self.name}", *self.words))
 
 
-def parse_line(text: str, bot_name: str = "") -> CommandLine | None:
-    """Read a message; None when it is no command, or one for another bot in the group."""
+def parse_line(text: str, bot_name: str | None = None) -> CommandLine | None:
+    """Read a message; None when it is no command, or one for another bot in the group.
+
+    Args:
+        bot_name: Our user name, for groups; None takes a command whoever it is addressed to.
+    """
     match = _COMMAND.match(text.strip())
     if match is None:
         return None
     name, addressee, rest = match.groups()
-    if addressee and bot_name and addressee.lower() != bot_name.lower():
+    if addressee and bot_name is not None and addressee.lower() != bot_name.lower():
         return None
     return CommandLine(name=name.lower(), words=tuple((rest or "").split()[:_WORDS_AT_MOST]))

@@ -14,7 +14,7 @@ from engine.domain.ids import UNMANAGED_BOOK, AccountId, AssetId, BookId, EntryI
 from engine.domain.instruments import Instrument
 from engine.domain.money import exact
 from engine.domain.orders import Fill, OrderPurpose, PositionSide
-from engine.domain.postings import Rates, entry_id_of, negated, pair, rates_of, trade_postings
+from engine.domain.postings import Rates, entry_id_of, kept, negated, pair, rates_of, trade_postings
 from engine.domain.transfers import (
     book_transfer_entries,
     cash_adjustment_entry,
@@ -63,7 +63,7 @@ def fill_entry(
         kind: LIQUIDATION when the venue closed the position by force.
     """
     with exact():
-        quantity = fill.quantity * fill.side.sign
+        quantity = kept(fill.quantity) * fill.side.sign
     value = instrument.value(quantity, fill.price)
     postings = trade_postings(instrument, quantity, value)
     if fill.commission:

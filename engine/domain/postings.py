@@ -11,6 +11,8 @@ from engine.domain.movements import unit_of
 
 Rates = Mapping[AssetId, Decimal]
 
+_PLACES = 18
+
 
 def pair(
     account: LedgerAccount,
@@ -20,6 +22,7 @@ def pair(
     held: LedgerAccount = LedgerAccount.HOLDING,
 ) -> tuple[Posting, ...]:
     """Return the two postings of `amount` received, `account` saying why."""
+    amount = kept(amount)
     return (
         Posting(ledger_account=held, asset=asset, amount=amount),
         Posting(ledger_account=account, asset=asset, amount=negated(amount)),
@@ -47,16 +50,23 @@ def negated(amount: Decimal) -> Decimal:
     return amount.copy_negate() if amount else amount
 
 
-def rates_of(rates: Rates) -> dict[AssetId, Decimal]:
-    """Return a copy with no more than the 18 places that storage keeps."""
-    return {asset: rate if _places(rate) <= 18 else quantize(rate) for asset, rate in rates.items()}
+def kept(amount: Decimal) -> Decimal:
+    """Return `amount` with no more than the 18 places that storage keeps.
 
+    What is booked must be what is read back: a ledger replayed from storage would differ.
 
-def _places(amount: Decimal) -> int:
+    Raises:
+        ValueError: It is not a number.
+    """
     exponent = amount.as_tuple().exponent
     if not isinstance(exponent, int):
-        raise ValueError(f"{amount} is not a rate")
-    return -exponent
+        raise ValueError(f"{amount} is not an amount")
+    return amount if exponent >= -_PLACES else quantize(amount)
+
+
+def rates_of(rates: Rates) -> dict[AssetId, Decimal]:
+    """Return a copy with no more than the 18 places that storage keeps."""
+    return {asset: kept(rate) for asset, rate in rates.items()}
 
 
 def entry_id_of(kind: str, *parts: str) -> EntryId:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
 from typing import NamedTuple
 
 from engine.domain.ids import AssetId, InstrumentId
@@ -54,9 +55,9 @@ class _Edge(NamedTuple):
 class RateBook:
     """Conversions into the reporting asset through the marks of instruments.
 
-    Takes the path of the fewest conversions; between equals, spot prices before those of
-    contracts, then by instrument id. `instruments` and `marks` are read at each question, so one
-    book may be kept and asked again when prices have changed.
+    Takes the path of the fewest conversions over spot prices, and those of contracts only where
+    spot leads nowhere; between equals, the first by instrument id. `instruments` and `marks` are
+    read at each question, so one book may be kept and asked again when prices have changed.
     """
 
     def __init__(
@@ -87,13 +88,28 @@ class RateBook:
         """Return the path from `asset`, over prices made at or after `not_before` only."""
         if asset == self.reporting:
             return Conversion(asset=asset, rate=ONE)
+        edges = self._index()
+        spot = self._search(asset, edges, not_before, spot_only=True)
+        return spot or self._search(asset, edges, not_before, spot_only=False)
+
+    def _search(
+        self,
+        asset: AssetId,
+        edges: Mapping[AssetId, list[_Edge]],
+        not_before: datetime | None,
+        *,
+        spot_only: bool,
+    ) -> Conversion | None:
         came: dict[AssetId, tuple[AssetId, _Edge]] = {}
         waiting = deque([asset])
-        edges = self._index()
         while waiting:
             here = waiting.popleft()
             for edge in edges.get(here, ()):
-                if edge.other in came or edge.other == asset or not self._usable(edge, not_before):
+                if edge.other in came or edge.other == asset:
+                    continue
+                if spot_only and edge.instrument.kind is not InstrumentKind.SPOT:
+                    continue
+                if not self._usable(edge, not_before):
                     continue
                 came[edge.other] = (here, edge)
                 if edge.other == self.reporting:
@@ -131,13 +147,9 @@ class RateBook:
         """Return the edges by asset, built again when instruments were added."""
         if self._indexed != len(self._instruments):
             edges: dict[AssetId, list[_Edge]] = {}
-            for instrument in sorted(self._instruments.values(), key=_preference):
+            for instrument in sorted(self._instruments.values(), key=attrgetter("id")):
                 base, quote = instrument.base, instrument.quote
                 edges.setdefault(base, []).append(_Edge(instrument, quote, inverted=False))
                 edges.setdefault(quote, []).append(_Edge(instrument, base, inverted=True))
             self._edges, self._indexed = edges, len(self._instruments)
         return self._edges
-
-
-def _preference(instrument: Instrument) -> tuple[bool, InstrumentId]:
-    return instrument.kind is not InstrumentKind.SPOT, instrument.id

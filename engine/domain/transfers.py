@@ -19,6 +19,7 @@ from engine.domain.postings import (
     Rates,
     entry_id_of,
     held_account,
+    kept,
     negated,
     pair,
     rates_of,
@@ -118,6 +119,7 @@ def found_position_entry(
     Spot is a flow worth `quantity` at `price`. A contract is as if opened at `price`: the wallet
     does not change by it, so nothing flows.
     """
+    quantity = kept(quantity)
     value = instrument.value(quantity, price)
     if instrument.kind is InstrumentKind.SPOT:
         account = (
@@ -170,7 +172,7 @@ def book_transfer_entries(
     """
     with exact():
         held = abs(position.quantity)
-    size = held if quantity is None else quantity
+    size = held if quantity is None else kept(quantity)
     if not ZERO < size <= held:
         raise ValueError(
             f"{position.book_id} holds {position.quantity} of {position.instrument_id}: "

@@ -290,7 +290,8 @@ class EmailSettings(Section):
 
     host: str = ""
     port: Port = 587
-    tls: Literal["starttls", "tls", "none"] = "starttls"
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    """none is for this machine only."""
     ca_file: Path | None = None
     """Certificate authority to trust instead of the system's."""
     username: str = ""
@@ -312,7 +313,7 @@ class PushSettings(Section):
     """Push notes over ntfy. Without a topic it is off."""
 
     server: str = "https://ntfy.sh"
-    topic: str = ""
+    topic: str = Field(default="", repr=False)
     """Who knows the topic reads the notes: choose one that can't be guessed."""
     token: SecretStr | None = None
     """Only from the environment: OUTCRY_PUSH__TOKEN."""

@@ -114,7 +114,7 @@ ROOMS: dict[str, Room] = {
     "sandbox": Room(libraries=("aiohttp", "aiosmtpd", "cryptography", "multidict")),
     "outcry": Room(
         ours=("bot", "config", "engine", "notifiers", "render", "sandbox"),
-        libraries=("typer", "rich", "structlog", "aiohttp"),
+        libraries=("typer", "rich", "structlog", "aiohttp", "numpy"),
     ),
 }
 

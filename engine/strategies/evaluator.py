@@ -34,9 +34,9 @@ def window_keys(spec: RunSpec, info: LoadedRun) -> tuple[Key, ...]:
     return tuple((item, frame) for item in spec.instrument_ids for frame in frames)
 
 
-def window_of(info: LoadedRun) -> int:
+def window_of(warmup: int) -> int:
     """Return how many bars a run is shown: its warm-up, and the deciding bar with one before."""
-    return info.warmup_bars + 2
+    return warmup + 2
 
 
 class Evaluator:
@@ -57,7 +57,7 @@ class Evaluator:
         strategy = code.build(spec.params, spec.timeframe)
         run = _Run(spec, code, strategy, code.describe(strategy))
         self._runs[spec.run_id] = run
-        self._windows.keep(window_keys(spec, run.info), window_of(run.info))
+        self._windows.keep(window_keys(spec, run.info), window_of(run.info.warmup_bars))
         return run.info
 
     def unload(self, run_id: RunId) -> None:
@@ -115,7 +115,7 @@ class Evaluator:
         )
 
     def _panel(self, run: _Run) -> Panel:
-        last = window_of(run.info)
+        last = window_of(run.info.warmup_bars)
         bars: dict[InstrumentId, Bars] = {}
         higher: dict[Key, Bars] = {}
         for item in run.spec.instrument_ids:

@@ -101,7 +101,7 @@ class Slot:
                 raise StrategyError(hung_on_load(source, error, self._limits.load)) from error
             self._runs[spec.run_id] = _Placed(spec, source, info)
             self._keys.update(window_keys(spec, info))
-            self._windows.keep(window_keys(spec, info), window_of(info))
+            self._windows.keep(window_keys(spec, info), window_of(info.warmup_bars))
             worker.send(Feed(self._history(window_keys(spec, info))))
             return info
 

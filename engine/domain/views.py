@@ -84,6 +84,7 @@ class StrategyView:
     source: str  # "built-in" or the user's file, relative to the custom folder
     params: tuple[ParamView, ...]
     error: str = ""  # a user's file that can't be loaded, and why
+    timeframe: str = ""  # what it was written for, e.g. "1h"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

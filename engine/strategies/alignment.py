@@ -58,6 +58,33 @@ def resampled(bars: Bars, timeframe: Timeframe) -> Bars:
     return _bars(bars, timeframe, start[first], bars, first)[_span(keep)]
 
 
+def higher_bars(base: Bars, given: Bars | None, timeframe: Timeframe) -> Bars:
+    """Return the bars of a higher time frame: those given, continued by what `base` makes up.
+
+    So it does not matter whether a feed has the time frame, only its history, or neither. Given
+    ones that end before `base` begins are left out: nothing is decided across a hole.
+    """
+    made = resampled(base, timeframe)
+    if given is None or not len(given):
+        return made
+    if given.timestamp[-1] + timeframe.seconds * 1000 < base.timestamp[0]:
+        return made
+    newer = made[int(np.searchsorted(made.timestamp, given.timestamp[-1], side="right")) :]
+    if not len(newer):
+        return given
+    return Bars(
+        base.instrument_id,
+        timeframe,
+        np.concatenate([given.timestamp, newer.timestamp]),
+        np.concatenate([given.open, newer.open]),
+        np.concatenate([given.high, newer.high]),
+        np.concatenate([given.low, newer.low]),
+        np.concatenate([given.close, newer.close]),
+        np.concatenate([given.volume, newer.volume]),
+        np.concatenate([given.state, newer.state]),
+    )
+
+
 def _span(keep: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> slice:
     """Return the slice of a mask that is True in one run."""
     kept = np.flatnonzero(keep)

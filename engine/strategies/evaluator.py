@@ -10,7 +10,7 @@ from engine.domain.ids import InstrumentId, RunId
 from engine.domain.views import StrategyView
 from engine.errors import StrategyError
 from engine.ports import Evaluation, LoadedRun, RunSpec
-from engine.strategies.alignment import resampled
+from engine.strategies.alignment import higher_bars
 from engine.strategies.answers import Decisions, InvalidResult, checked, checked_adjustment
 from engine.strategies.api import Strategy
 from engine.strategies.calls import guarded
@@ -125,12 +125,9 @@ class Evaluator:
                 continue
             bars[item] = base
             for frame in run.info.higher_timeframes:
-                given = self._windows.get((item, frame))
-                higher[item, frame] = (
-                    given.bars(last)
-                    if given is not None and len(given)
-                    else read_only(resampled(base, frame))
-                )
+                window = self._windows.get((item, frame))
+                given = window.bars(last) if window is not None else None
+                higher[item, frame] = read_only(higher_bars(base, given, frame))
         return Panel(run.spec.timeframe, bars, higher)
 
 

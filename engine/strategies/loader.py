@@ -60,6 +60,7 @@ class StrategyCode:
             summary=" ".join(doc.partition("\n\n")[0].split()),
             source=self.source.origin,
             params=tuple(param.view() for param in params_of(self.cls).values()),
+            timeframe=str(self.cls.default_timeframe),
         )
 
 

@@ -18,7 +18,7 @@ from engine.domain.policies import Signal
 from engine.domain.views import StrategyView
 from engine.errors import StrategyError
 from engine.ports import Evaluation, LoadedRun, RunSpec
-from engine.strategies.alignment import resampled
+from engine.strategies.alignment import higher_bars
 from engine.strategies.answers import Decisions, checked, checked_adjustment
 from engine.strategies.api import Strategy
 from engine.strategies.calls import guarded
@@ -51,7 +51,7 @@ class PrecomputedHost:
     """Implements `engine.ports.StrategyHost` over bars known beforehand.
 
     `evaluate` must be given bars of that data; bars it was not made with signal nothing. Higher
-    time frames come from the data where it has them and are made from the run's bars otherwise.
+    time frames come from the data as far as it has them and are made from the run's bars beyond.
     """
 
     def __init__(self, registry: Registry, bars: Sequence[Bars]) -> None:
@@ -93,9 +93,7 @@ class PrecomputedHost:
         for instrument_id, base in bars.items():
             for timeframe in higher:
                 given = self._bars.get((instrument_id, timeframe))
-                frames[instrument_id, timeframe] = (
-                    given if given is not None else read_only(resampled(base, timeframe))
-                )
+                frames[instrument_id, timeframe] = read_only(higher_bars(base, given, timeframe))
         return Panel(spec.timeframe, bars, frames)
 
     async def unload(self, run_id: RunId) -> None:

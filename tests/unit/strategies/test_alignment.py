@@ -3,7 +3,7 @@ import pytest
 
 from engine.bars import Bars
 from engine.domain.bars import Timeframe
-from engine.strategies.alignment import closed_index, in_base_bars, on_bars, resampled
+from engine.strategies.alignment import closed_index, higher_bars, in_base_bars, on_bars, resampled
 from tests.fakes.walks import HOUR, START_MS, closes, walk
 
 FOUR = Timeframe.parse("4h")
@@ -67,6 +67,15 @@ def test_resampling_a_prefix_is_a_prefix_of_resampling() -> None:
         part = resampled(bars[:count], FOUR)
         np.testing.assert_array_equal(part.close, whole.close[: len(part)])
         np.testing.assert_array_equal(part.high, whole.high[: len(part)])
+
+
+@pytest.mark.parametrize(("given", "first"), [(0, 15), (10, 15), (15, 0), (20, 0), (25, 0)])
+def test_a_higher_history_is_continued_from_the_bars(given: int, first: int) -> None:
+    bars = walk(count=100)
+    whole = resampled(bars, FOUR)
+    held = higher_bars(bars[60:], whole[:given], FOUR)
+    np.testing.assert_array_equal(held.timestamp, whole.timestamp[first:])
+    np.testing.assert_array_equal(held.close, whole.close[first:])
 
 
 def test_a_warm_up_of_higher_bars_in_base_bars() -> None:

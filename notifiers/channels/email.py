@@ -6,7 +6,6 @@ import ssl
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import ip_address
 from pathlib import Path
 
 import aiosmtplib
@@ -17,6 +16,7 @@ from engine.domain.messages import Event, Severity
 from engine.domain.views import DailyReport
 from engine.errors import ConfigError, DeliveryDelayed, DeliveryRefused
 from engine.ports import WallClock
+from notifiers.address import is_loopback
 from notifiers.charts import ReportArtist, drawn
 from notifiers.marks import delivery_mark
 from notifiers.mime import Envelope, built, domain_of
@@ -54,7 +54,7 @@ class EmailSettings:
     timeout_seconds: float = 15.0
 
     def __post_init__(self) -> None:
-        if self.security is SmtpSecurity.NONE and not _is_loopback(self.host):
+        if self.security is SmtpSecurity.NONE and not is_loopback(self.host):
             raise ConfigError(
                 f"email.security: none would send mail to {self.host} in clear text; nothing is "
                 "sent so. Use starttls or tls."
@@ -244,12 +244,3 @@ def _untrusted(where: str, error: ssl.SSLError) -> DeliveryRefused:
         "correct email.ca_file, email.security or the server's certificate.",
         disable=True,
     )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

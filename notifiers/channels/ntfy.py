@@ -6,12 +6,14 @@ an address, a log or a stored row; the recipient's name is "phone".
 
 import hashlib
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 
 from engine.domain.messages import Event, Severity
 from engine.errors import DeliveryDelayed, DeliveryRefused
+from notifiers.address import is_loopback
 from notifiers.marks import delivery_mark
 from notifiers.text import split_bytes
 from render.alerts import alert_of, push_note
@@ -153,7 +155,9 @@ class NtfyChannel:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
             timeout = aiohttp.ClientTimeout(total=self._settings.timeout_seconds)
-            self._session = aiohttp.ClientSession(timeout=timeout)
+            # the environment's proxy can't reach this machine itself
+            outside = not is_loopback(urlsplit(self._settings.base_url).hostname or "")
+            self._session = aiohttp.ClientSession(timeout=timeout, trust_env=outside)
         return self._session
 
     def _headers(self) -> dict[str, str]:

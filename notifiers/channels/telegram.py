@@ -1,9 +1,10 @@
 """Telegram: hands alerts to the bot, which owns the connection and its limits."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
+import structlog
 
 from engine.domain.events import DailyReportReady
 from engine.domain.messages import Event, Severity
@@ -15,6 +16,7 @@ from notifiers.marks import delivery_mark
 from render.alerts import alert_of, chat_html, chat_plain, marked
 from render.html import CAPTION_LIMIT, SPLIT_LIMIT, split_html, utf16_length
 
+_log = structlog.get_logger(__name__)
 # What is left of a message for the line of `delivery_mark`, "(2/3)" and their markup.
 _ROOM_FOR_MARKS = 96
 
@@ -85,13 +87,12 @@ class TelegramChannel:
         try:
             return await self._sender.send(chat)
         except DeliveryRefused as exc:
-            if not exc.try_plain:
+            simpler = _simpler(chat, exc)
+            if simpler is None:
                 raise
-        # The markup was refused, so nothing was sent: the same words without it, once.
-        plain = ChatMessage(
-            chat_id=chat.chat_id, html=chat_plain(html), silent=chat.silent, photo=photo
-        )
-        return await self._sender.send(plain)
+            # refused means not sent: the same words again, once, without what was refused
+            _log.warning("message refused, sent simpler", key=key, cause=str(exc))
+        return await self._sender.send(simpler)
 
     async def close(self) -> None:
         """Nothing of its own is open."""
@@ -101,6 +102,15 @@ class TelegramChannel:
             return None  # words before pictures: a caption must not be cut
         charts = await drawn(self._artist, report)
         return None if charts is None else charts.equity
+
+
+def _simpler(message: ChatMessage, refusal: DeliveryRefused) -> ChatMessage | None:
+    """Return the message without markup, or without its picture; None where neither helps."""
+    if refusal.try_plain:
+        return replace(message, html=chat_plain(message.html))
+    if message.photo is not None and not refusal.disable:
+        return replace(message, photo=None)
+    return None
 
 
 def _numbered(parts: Sequence[str]) -> Sequence[str]:

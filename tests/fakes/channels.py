@@ -1,5 +1,7 @@
 """Channels, a chat and a painter that do as a test tells them."""
 
+import struct
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -7,6 +9,19 @@ from engine.domain.messages import Event, Severity
 from engine.domain.views import DailyReport
 from engine.ports import ChatMessage
 from render.chart_worker import ChartFailed, ReportCharts
+
+
+def png(width: int, height: int) -> bytes:
+    """Return a black picture that every reader of PNG takes."""
+    rows = (b"\0" + b"\0" * width) * height
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    image = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +111,7 @@ class FakeArtist:
     """Draws nothing: gives out the pictures it was made with, or fails without them."""
 
     charts: ReportCharts | None = field(
-        default_factory=lambda: ReportCharts(equity=b"\x89PNG equity", runs=b"\x89PNG runs")
+        default_factory=lambda: ReportCharts(equity=png(64, 48), runs=png(64, 32))
     )
     asked: list[DailyReport] = field(default_factory=list)
 

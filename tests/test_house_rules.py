@@ -241,6 +241,13 @@ def test_a_rule_leaves_alone_what_keeps_it(rule: Rule, path: str, text: str) -> 
     assert rule(Source.of(path, text)) == []
 
 
+def test_cleaning_up_and_raising_again_swallows_nothing_but_raising_on_a_branch_may() -> None:
+    again = "try: f()\nexcept BaseException:\n    undo()\n    raise"
+    branch = "try: f()\nexcept BaseException:\n    if undo():\n        raise"
+    assert broad_excepts(Source.of("bot/x.py", again)) == []
+    assert broad_excepts(Source.of("bot/x.py", branch))
+
+
 def test_a_broad_except_is_known_by_the_function_around_it() -> None:
     text = "class Bus:\n    def publish(self):\n        try: f()\n        except Exception: g()"
     assert list(broad_places(Source.of("engine/bus/local.py", text))) == [("Bus.publish", 4)]

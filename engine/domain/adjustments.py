@@ -8,6 +8,7 @@ from decimal import Decimal
 from engine.domain.ids import InstrumentId, RunId
 from engine.domain.money import ZERO
 from engine.domain.policies import ExitPlan, OrderPolicy, TargetUnit
+from engine.domain.runs import ParamValue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,7 @@ class PositionState:
         target, unit: The standing target, None where the position has none (handed over).
         exit_plan: As it stands; None where the run asked for none.
         stop_price: Where its stop stands now, quote per base.
+        memo: What `adjust` asked to have kept with the position. Its room only: always empty yet.
         columns: The strategy's own numbers of this bar (`Targets.columns`); filled in by the
             host, NaN left out.
     """
@@ -38,6 +40,7 @@ class PositionState:
     unit: TargetUnit = TargetUnit.FRACTION
     exit_plan: ExitPlan | None = None
     stop_price: Decimal | None = None
+    memo: Mapping[str, ParamValue] = field(default_factory=dict)
     columns: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -59,6 +62,7 @@ class Adjustment:
         tag: Why, shown in chat and trades where `target` is given.
         policy: How the orders to reach `target` are placed; None: the run's own.
         exit_plan: Replaces the position's plan. A stop only ever tightens.
+        memo: Kept with the position and told at its next bars. Its room only: refused yet.
     """
 
     target: Decimal | None = None
@@ -66,3 +70,4 @@ class Adjustment:
     tag: str = ""
     policy: OrderPolicy | None = None
     exit_plan: ExitPlan | None = None
+    memo: Mapping[str, ParamValue] | None = None

@@ -55,6 +55,8 @@ class ExitPlan:
         trail_after: Profit distance at which trailing begins.
         break_even_after: Profit distance at which the stop moves to the average entry.
         max_bars: Close after so many bars.
+        stop_limit_offset: Rest the stop as a stop-limit, its limit this fraction beyond the
+            trigger; None: a market stop. Its room only: refused yet.
     """
 
     stop: Decimal | None = None
@@ -64,6 +66,7 @@ class ExitPlan:
     trail_after: Decimal = Decimal(0)
     break_even_after: Decimal | None = None
     max_bars: int | None = None
+    stop_limit_offset: Decimal | None = None
 
     @property
     def wants_stop(self) -> bool:

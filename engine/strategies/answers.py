@@ -107,6 +107,8 @@ def _decisions(
         raise InvalidResult(
             f"{where}: limit_price is not run yet in this version; use OrderPolicy.offset"
         )
+    if not isinstance(targets.note, str) or targets.note:
+        raise InvalidResult(f"{where}: note is not run yet in this version; remove it")
     if targets.policy is not None:
         check_policy(targets.policy, f"{where}: policy")
     if targets.exit_plan is not None:
@@ -165,6 +167,8 @@ def checked_adjustment(answer: object, where: str) -> Adjustment | None:
         raise InvalidResult(f"{where}: adjust returned {_kind(answer)}; return Adjustment or None")
     if answer.target is not None:
         _decimal(answer.target, f"{where}: adjust target")
+    if answer.memo is not None:
+        raise InvalidResult(f"{where}: adjust gave a memo, which is not kept yet in this version")
     unit, tag = _untyped(answer.unit), _untyped(answer.tag)
     if not isinstance(unit, TargetUnit) or not isinstance(tag, str):
         raise InvalidResult(f"{where}: adjust gave a unit or tag of the wrong type")
@@ -201,6 +205,8 @@ def check_exit_plan(plan: object, what: str) -> None:
     bars = _untyped(plan.max_bars)
     if bars is not None and (not isinstance(bars, int) or bars < 1):
         raise InvalidResult(f"{what}.max_bars is {bars!r}; use a whole number from 1")
+    if plan.stop_limit_offset is not None:
+        raise InvalidResult(f"{what}.stop_limit_offset is not run yet in this version; remove it")
     _check_ladder(plan, what)
 
 

@@ -96,6 +96,7 @@ class Targets:
         exit_plan, policy: Instead of the strategy's own, for this instrument.
         columns: float64[n] by name: numbers that `adjust` needs, as it sees no bars but one.
         limit_price: float64[n]: limit of the orders this bar decides. Its room only: not run yet.
+        note: A message to the operator where it is not "". Its room only: not run yet.
     """
 
     target: Float64
@@ -107,6 +108,7 @@ class Targets:
     policy: OrderPolicy | None = None
     columns: Mapping[str, Float64] = field(default_factory=dict)
     limit_price: Float64 | None = None
+    note: Tags = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +135,11 @@ class WorkingOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposedOrder:
-    """An order that sizing and risk have agreed to, just before it is written, for `confirm`."""
+    """An order that sizing and risk have agreed to, just before it is written, for `confirm`.
+
+    Attributes:
+        bid, ask: Best quotes at that moment; None where the feed has none.
+    """
 
     instrument_id: InstrumentId
     side: OrderSide
@@ -141,6 +147,8 @@ class ProposedOrder:
     quantity: Decimal
     reference_price: Decimal
     limit_price: Decimal | None = None
+    bid: Decimal | None = None
+    ask: Decimal | None = None
     tag: str = ""
 
 
@@ -185,6 +193,11 @@ class Strategy:
     def exit_plan(self) -> ExitPlan | None:
         """When its positions end without a signal; None: only by signal."""
         return None
+
+    @property
+    def cooldown(self) -> int:
+        """Bars after a position's end in which its instrument stays flat. Not run yet."""
+        return 0
 
     @property
     def warmup(self) -> int:

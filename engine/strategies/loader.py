@@ -71,6 +71,8 @@ def _describe(code: StrategyCode, strategy: Strategy) -> LoadedRun:
         raise StrategyError(
             f"{name}.warmup is {warmup!r}; it must be a number of bars from 0 to {MAX_WARMUP}"
         )
+    if strategy.cooldown:
+        raise StrategyError(f"{name}.cooldown is not run yet in this version; remove it")
     check_policy(strategy.policy, f"{name}.policy")
     check_exit_plan(strategy.exit_plan, f"{name}.exit_plan")
     return LoadedRun(

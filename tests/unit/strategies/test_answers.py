@@ -109,6 +109,7 @@ def test_columns_are_told_bar_by_bar_without_nan() -> None:
         ({"X": Targets(ONES, stop_price=ONES * -1)}, "stop_price has a value of zero or less"),
         ({"X": Targets(ONES, stop_price=ONES * np.inf)}, "stop_price is infinite"),
         ({"X": Targets(ONES, limit_price=ONES)}, "limit_price is not run yet"),
+        ({"X": Targets(ONES, note="hello")}, "note is not run yet"),
         ({"X": Targets(ONES, columns={"a": ONES[:1]})}, "columns['a'] has length 1"),
         ({"X": Targets(ONES, columns=5)}, "columns is a int"),  # type: ignore[arg-type]
         ({"X": Targets(ONES, policy="limit")}, "policy is a str"),  # type: ignore[arg-type]
@@ -132,6 +133,7 @@ D = Decimal
         (ExitPlan(trail=D(-1)), "trail is -1"),
         (ExitPlan(stop_price=D("NaN")), "stop_price is NaN"),
         (ExitPlan(max_bars=0), "max_bars is 0"),
+        (ExitPlan(stop_limit_offset=D("0.01")), "stop_limit_offset is not run yet"),
         (ExitPlan(max_bars=1.5), "max_bars is 1.5"),  # type: ignore[arg-type]
         (ExitPlan(take_profits=(D(1),)), "a tuple of TakeProfit"),  # type: ignore[arg-type]
         (ExitPlan(take_profits=(TakeProfit(distance=D(0)),)), "distance above 0"),
@@ -177,6 +179,7 @@ def test_adjust_may_answer_nothing_or_an_adjustment() -> None:
         (Adjustment(target=D("Infinity")), "adjust target is Infinity"),
         (Adjustment(tag=1), "unit or tag of the wrong type"),  # type: ignore[arg-type]
         (Adjustment(exit_plan=ExitPlan(stop=D(0))), "stop is 0"),
+        (Adjustment(memo={"step": 1}), "a memo, which is not kept yet"),
         (Adjustment(policy=1), "adjust policy is a int"),  # type: ignore[arg-type]
     ],
 )

@@ -156,6 +156,7 @@ def test_a_long_message_is_cut(tmp_path: Path, write: Write) -> None:
         ("higher_timeframes = ('1h',)", "1h is not a multiple of the run's 1h"),
         ("higher_timeframes = ('90m',)", "90m is not a multiple"),
         ("exit_plan = 0.02", "Mine.exit_plan is a float"),
+        ("cooldown = 5", "Mine.cooldown is not run yet"),
         ("policy = None", "Mine.policy is None"),
         ("exit_plan = property(lambda self: 1 / 0)", "ZeroDivisionError"),
     ],

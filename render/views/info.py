@@ -45,7 +45,7 @@ def health_text(view: HealthView) -> str:
             [
                 ("Up", duration(view.uptime)),
                 ("Last bar", instant(view.last_bar_at, zone) if view.last_bar_at else "none yet"),
-                ("Unprotected", f"{number(view.unprotected_seconds, 0)} s"),
+                ("Unprotected", f"{number(view.unprotected_seconds, 1)} s"),
                 ("Alerts waiting", str(view.pending_deliveries)),
                 ("Alerts given up", str(view.dead_deliveries)),
             ]

@@ -101,9 +101,10 @@ def order_card(order: OrderView, time_zone: str) -> list[str]:
 
 
 def _levels(order: OrderView) -> tuple[str, ...]:
-    trigger = f"@ {price(order.trigger_price)}" if order.trigger_price is not None else ""
-    limit = f"@ {price(order.limit_price)}" if order.limit_price is not None else ""
-    return trigger, limit
+    if order.trigger_price is None:
+        return (f"@ {price(order.limit_price)}",) if order.limit_price is not None else ()
+    limit = f"limit {price(order.limit_price)}" if order.limit_price is not None else ""
+    return f"@ {price(order.trigger_price)}", limit
 
 
 def _level(level: Decimal | None) -> str:

@@ -42,7 +42,7 @@ def _bridge(view: DailyReport) -> str:
     asset = view.header.reporting
     rows = [
         ("Equity before", amount(view.equity_start, asset)),
-        ("Deposits less withdr.", amount(view.flows, asset, sign=True)),
+        ("Net deposits", amount(view.flows, asset, sign=True)),
         ("Realised", amount(view.realized, asset, sign=True)),
         ("Unrealised change", amount(view.unrealized_change, asset, sign=True)),
         ("Fees", amount(-view.fees, asset, sign=True)),

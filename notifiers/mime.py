@@ -41,10 +41,10 @@ def built(mail: MailText, envelope: Envelope, pictures: Mapping[str, bytes]) -> 
     _add_headers(message, mail.subject, envelope)
     message.set_content(mail.text, cte="quoted-printable")
     message.add_alternative(mail.html, subtype="html", cte="quoted-printable")
-    for name in mail.pictures:
-        html = message.get_body(("html",))
-        if not isinstance(html, EmailMessage):
-            raise TypeError("the HTML that was just added is an EmailMessage")
+    html = message.get_body(("html",))
+    if not isinstance(html, EmailMessage):
+        raise TypeError("the HTML that was just added is an EmailMessage")
+    for name in mail.pictures:  # the first one turns `html` into multipart/related
         html.add_related(
             pictures[name],
             maintype="image",

@@ -169,7 +169,7 @@ class EmailChannel:
         except aiosmtplib.SMTPException as exc:
             if isinstance(cause := exc.__cause__, ssl.SSLError):
                 raise _untrusted(where, cause) from exc
-            if isinstance(exc, aiosmtplib.SMTPNotSupported):
+            if _lacks_something(exc):
                 raise DeliveryRefused(
                     f"The mail server {where} lacks what the settings ask for ({exc}). Nothing was "
                     "sent; correct email.security, the port or the login.",
@@ -236,6 +236,12 @@ async def _hand_over(smtp: aiosmtplib.SMTP, sender: str, recipient: str, content
 
 def _said(error: aiosmtplib.SMTPResponseException) -> str:
     return f"{error.code} {' '.join(error.message.split())[:200]}"
+
+
+def _lacks_something(error: aiosmtplib.SMTPException) -> bool:
+    """Tell whether the server does not offer what was asked of it; STARTTLS has no own class."""
+    no_starttls = "STARTTLS extension not supported" in str(error)
+    return isinstance(error, aiosmtplib.SMTPNotSupported) or no_starttls
 
 
 def _untrusted(where: str, error: ssl.SSLError) -> DeliveryRefused:

@@ -1,4 +1,4 @@
-"""Settings to the engine's own values: account, runs, limits, fill models, host. No I/O but files."""
+"""Settings to the engine's own values: account, runs, limits, fill models, market."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,13 +7,13 @@ from decimal import Decimal
 
 from config.settings import ExitPlanSettings, RunSettings, Settings
 from engine.bars import Bars
+from engine.desk.state import Desk, DeskSettings
 from engine.domain.accounts import Account
 from engine.domain.bars import Timeframe
 from engine.domain.ids import AccountId, AssetId, InstrumentId, RunId
 from engine.domain.instruments import Instrument
 from engine.domain.policies import ExitPlan, TakeProfit
 from engine.domain.runs import Run, RunState
-from engine.handlers.desk import Desk, DeskSettings
 from engine.ports import (
     MessageBus,
     Scheduler,

@@ -1,0 +1,315 @@
+"""The composition root: everything is built here, once, with plain calls, and run."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+
+import structlog
+from sqlalchemy.engine import make_url
+
+from config.settings import Settings
+from engine.bars import Bars
+from engine.bus.inprocess import InProcessBus
+from engine.desk.state import Changes
+from engine.domain.accounts import Latch
+from engine.domain.events import HeartbeatMissed
+from engine.domain.ids import AccountId
+from engine.errors import ConfigError, StorageError
+from engine.ports import StrategyHost, UnitOfWorkFactory, WallClock
+from engine.schedule.live import ApschedulerScheduler, SystemWallClock
+from engine.schedule.simulated import SimulatedClock, SimulatedScheduler
+from engine.service import EngineService, ServiceSettings
+from engine.storage.sql import schema
+from engine.storage.sql.lock import AccountLock
+from engine.storage.sql.storage import SqlStorage
+from engine.strategies.host import WorkerHost
+from engine.strategies.registry import Registry
+from engine.strategies.slot import Limits
+from engine.venues.bookstore import SqliteBookStore
+from notifiers.dispatcher import CURSOR
+from outcry.edges import Edges, build_edges
+from outcry.killswitch import KILL_FILE, KillSwitch
+from outcry.modes import check_mode
+from outcry.running import Alarm, run_app
+from outcry.trading import BEFORE_ALL_DATA, Parts, build_engine, replay_market
+from outcry.version import version
+
+_log = structlog.get_logger(__name__)
+
+PID_FILE = "service.pid"
+VENUE_BOOKS = "replay-venue.db"
+
+_STORE_AGAIN_SECONDS = 1.0
+_LOOK_EVERY_SECONDS = 0.05
+
+EdgesOf = Callable[[Settings, EngineService], Edges]
+
+
+def database_file(settings: Settings) -> Path:
+    """Return the SQLite file of the settings.
+
+    Raises:
+        ConfigError: Another database, or an address that is none.
+    """
+    url = settings.database_url
+    scheme, _, _ = url.partition(":")
+    if not scheme.startswith("sqlite"):
+        raise ConfigError(
+            f"storage.url: {scheme} is not in this version; leave storage.url out to use SQLite in "
+            "the data directory"
+        )
+    name = make_url(url).database
+    if not name or name == ":memory:":
+        raise ConfigError("storage.url: it names no file; use sqlite+aiosqlite:////path/outcry.db")
+    return Path(name)
+
+
+def prepare_data_dir(settings: Settings) -> None:
+    """Make the data directory, readable by its owner only.
+
+    Raises:
+        StorageError: It can't be made or written.
+    """
+    folder = settings.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        writable = os.access(folder, os.W_OK | os.X_OK)
+        reason = "no permission"
+    except OSError as exc:
+        writable, reason = False, exc.strerror or str(exc)
+    if not writable:
+        raise StorageError(
+            f"the data directory {folder} can't be written ({reason}). Nothing was started. Make "
+            "it writable for this user, or set OUTCRY_DATA_DIR to another one"
+        )
+
+
+async def serve(
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    wall: WallClock | None = None,
+    host: StrategyHost | None = None,
+    series: Sequence[Bars] | None = None,
+    edges_of: EdgesOf | None = None,
+    on_ready: Callable[[EngineService], None] | None = None,
+    exit_with_stdin: bool = False,
+) -> None:
+    """Run the service until it is cancelled; SIGTERM and SIGINT cancel it.
+
+    Args:
+        wall, host, series, edges_of: Fakes for tests; the real ones by default.
+        on_ready: Called once it trades.
+        exit_with_stdin: Stop in order when standard input ends: with whoever started us.
+
+    Raises:
+        OutcryError: It can't start: one line that says what to do.
+        ExceptionGroup: The engine failed while running.
+    """
+    check_mode(settings, environ)
+    prepare_data_dir(settings)
+    database = database_file(settings)
+    wall = wall or SystemWallClock()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(AccountLock(database, AccountId(settings.account.id), clock=wall))
+        stack.enter_context(pid_file(settings.data_dir / PID_FILE))
+        schema.upgrade(settings.database_url)  # does nothing at head
+        storage = await stack.enter_async_context(SqlStorage(settings.database_url))
+        clock = SimulatedClock(BEFORE_ALL_DATA)
+        scheduler = ApschedulerScheduler()
+        parts = Parts(
+            market=replay_market(
+                settings,
+                clock=clock,
+                wall=wall,
+                store=SqliteBookStore(settings.data_dir / VENUE_BOOKS),
+                series=series,
+            ),
+            storage=storage.unit_of_work,
+            bus=InProcessBus(),
+            host=host or worker_host(settings),
+            clock=clock,
+            wall=wall,
+            market_scheduler=SimulatedScheduler(),
+            wall_scheduler=scheduler,
+        )
+        engine = build_engine(settings, parts, ServiceSettings(version=version(), pid=os.getpid()))
+        edges = (edges_of or _edges)(settings, engine)
+        stack.push_async_callback(edges.charts.close)
+        halts = OutsideHalts(engine)
+        stack.enter_context(_watching(settings, database, wall, halts))
+        with cancelled_by_signals(stdin_too=exit_with_stdin):
+            await run_app(
+                [engine, scheduler, halts, Announcement(engine, on_ready)],
+                edges.running,
+                wall=wall,
+                alarm=alarm_of(engine),
+                drained=lambda: told(storage.unit_of_work, wall),
+            )
+
+
+def worker_host(settings: Settings) -> WorkerHost:
+    given = settings.strategies
+    return WorkerHost(
+        Registry(given.folder),
+        workers=given.workers,
+        limits=Limits(evaluate=given.deadline_seconds),
+    )
+
+
+def _edges(settings: Settings, engine: EngineService) -> Edges:
+    edges = build_edges(settings, engine.desk, version=version())
+    for source in edges.health:
+        engine.queries.watch(source)
+    return edges
+
+
+@contextmanager
+def _watching(
+    settings: Settings, database: Path, wall: WallClock, halts: "OutsideHalts"
+) -> Iterator[KillSwitch]:
+    switch = KillSwitch(
+        database=database,
+        kill_file=settings.data_dir / KILL_FILE,
+        account_id=AccountId(settings.account.id),
+        clock=wall,
+        on_halt=halts.heard,
+    )
+    halts.listen()
+    switch.start()
+    try:
+        yield switch
+    finally:
+        switch.stop()
+
+
+class OutsideHalts:
+    """Brings what the kill thread saw into the event loop: flag at once, the rest in a task."""
+
+    def __init__(self, engine: EngineService) -> None:
+        self._engine = engine
+        self._heard: asyncio.Queue[Latch] = asyncio.Queue()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def listen(self) -> None:
+        """Remember the running loop; before the thread starts."""
+        self._loop = asyncio.get_running_loop()
+
+    def heard(self, latch: Latch) -> None:
+        """From any thread: no order leaves after this, whatever the loop is doing."""
+        self._engine.desk.halted_outside = True
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._heard.put_nowait, latch)
+
+    async def run(self) -> None:
+        await self._engine.ready.wait()
+        while True:
+            latch = await self._heard.get()
+            while not await self._halted(latch):
+                await self._engine.desk.wall.sleep(_STORE_AGAIN_SECONDS)
+
+    async def _halted(self, latch: Latch) -> bool:
+        try:
+            await self._engine.halted_from_outside(latch)
+        except StorageError as exc:  # halted in memory already: nothing leaves
+            _log.error("halted, and the store refuses to note it; trying again", error=str(exc))
+            return False
+        return True
+
+
+class Announcement:
+    """Says once that the service is ready; then waits to be cancelled like the others."""
+
+    def __init__(
+        self, engine: EngineService, on_ready: Callable[[EngineService], None] | None
+    ) -> None:
+        self._engine = engine
+        self._on_ready = on_ready
+
+    async def run(self) -> None:
+        await self._engine.ready.wait()
+        desk = self._engine.desk
+        _log.info("ready", account=desk.account.id, mode=desk.account.mode.value)
+        if self._on_ready is not None:
+            self._on_ready(self._engine)
+
+
+def alarm_of(engine: EngineService) -> Alarm:
+    """Return what tells people that a part failed, by the channels that still work."""
+
+    async def alarm(component: str, message: str) -> None:
+        desk = engine.desk
+        fact = desk.fact("fault", component, desk.wall.now().isoformat())
+        event = HeartbeatMissed(**fact, component=component, message=message)
+        try:
+            await desk.commit(Changes(events=[event]))
+        except StorageError as exc:
+            _log.error("alert not stored", component=component, message=message, error=str(exc))
+
+    return alarm
+
+
+async def told(storage: UnitOfWorkFactory, wall: WallClock) -> None:
+    """Return when every event stored so far has gone out on every channel."""
+    while True:
+        async with storage() as uow:
+            counts = await uow.deliveries.counts()
+            behind = await uow.cursors.get(CURSOR) < await uow.events.last_seq()
+        if not behind and not counts.get("pending") and not counts.get("sending"):
+            return
+        await wall.sleep(_LOOK_EVERY_SECONDS)
+
+
+@contextmanager
+def pid_file(path: Path) -> Iterator[None]:
+    """Name this process in a file while it runs: for `outcry doctor` and the crash button."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(f"{os.getpid()}\n")
+    fresh.replace(path)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def cancelled_by_signals(*, stdin_too: bool = False) -> Iterator[None]:
+    """Let SIGTERM (Docker's stop) and SIGINT cancel this task, once: in order, not cut off.
+
+    Such a cancellation ends here; any other goes on to whoever asked for it.
+
+    Args:
+        stdin_too: The end of standard input does the same: its writer is gone.
+    """
+    task = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+    received: list[str] = []
+
+    def stop(cause: str) -> None:
+        if task is not None and not received:
+            received.append(cause)
+            _log.info("stopping", cause=cause)
+            task.cancel()
+
+    def read_stdin() -> None:
+        if not os.read(0, 4096):
+            loop.remove_reader(0)
+            stop("standard input ended")
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number.name)
+    if stdin_too:
+        loop.add_reader(0, read_stdin)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if task is None or not received or task.uncancel() > 0:
+            raise
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+        if stdin_too:
+            loop.remove_reader(0)

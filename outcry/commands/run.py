@@ -1,0 +1,56 @@
+"""`outcry run`."""
+
+import asyncio
+import os
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from config.settings import Settings
+from engine.errors import OutcryError
+from engine.service import EngineService
+from outcry.app import serve
+from outcry.commands.common import settings_of
+from outcry.logs import configure_logs
+
+
+def run_service(config: Path | None, *, exit_with_stdin: bool = False) -> int:
+    """Run until told to stop; 0 after an orderly stop."""
+    settings = settings_of(config)
+    configure_logs(level=settings.log.level, form=settings.log.format, secrets=secrets_of(settings))
+    try:
+        asyncio.run(
+            serve(settings, os.environ, on_ready=_say_ready, exit_with_stdin=exit_with_stdin)
+        )
+    except ExceptionGroup as failed:
+        raise root_of(failed) from failed
+    return 0
+
+
+def _say_ready(engine: EngineService) -> None:
+    account = engine.desk.account
+    print(f"ready: account {account.id}, mode {account.mode}", flush=True)
+
+
+def secrets_of(settings: Settings) -> list[str]:
+    """Return every secret of the settings, for the log's filter."""
+    held: tuple[SecretStr | None, ...] = (
+        settings.telegram.token,
+        settings.email.password,
+        settings.push.token,
+    )
+    texts = [secret.get_secret_value() for secret in held if secret is not None]
+    return [*texts, settings.push.topic]
+
+
+def root_of(failed: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the one error a person should read: ours if there is one, else the first."""
+    leaves = list(_leaves(failed))
+    return next((leaf for leaf in leaves if isinstance(leaf, OutcryError)), leaves[0])
+
+
+def _leaves(failed: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in failed.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found

@@ -1,0 +1,133 @@
+"""The edges as the settings ask for them: bot, notifiers with their channels, charts."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bot.telegram.facts import FactReporter
+from bot.telegram.service import TelegramService
+from bot.telegram.settings import Operator, TelegramSettings
+from config.settings import RouteSettings, Settings
+from engine.desk.state import Desk
+from engine.domain.views import ComponentHealth
+from engine.ports import Channel, ChatSender
+from notifiers.channels.email import EmailChannel, EmailSettings, SmtpSecurity
+from notifiers.channels.ntfy import NtfyChannel, NtfySettings
+from notifiers.channels.telegram import TelegramChannel
+from notifiers.channels.telegram import TelegramSettings as TelegramChannelSettings
+from notifiers.routing import DEFAULT_ROUTES, Route
+from notifiers.service import NotifierService
+from outcry.running import Edge
+from render.chart_worker import ChartWorker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edges:
+    """What the settings switch on.
+
+    Attributes:
+        health: How each of them is, for /health and /healthz.
+        charts: The drawing process that bot and notifiers share; close it at the end.
+    """
+
+    running: Sequence[Edge]
+    health: Sequence[Callable[[], ComponentHealth]]
+    charts: ChartWorker
+
+
+def build_edges(settings: Settings, desk: Desk, *, version: str) -> Edges:
+    """Put the edges together; nothing is opened before they run."""
+    charts = ChartWorker()
+    telegram = _telegram(settings, desk, charts, version=version)
+    notifiers = NotifierService(
+        unit_of_work=desk.storage,
+        bus=desk.bus,
+        clock=desk.wall,
+        market=desk.clock,
+        channels=_channels(settings, desk, charts, telegram.sender if telegram else None),
+        routes=_routes(settings.routes),
+    )
+    running = [Edge(name="notifiers", service=notifiers)]
+    health: list[Callable[[], ComponentHealth]] = []
+    if telegram is not None:
+        running.insert(0, Edge(name="telegram", service=telegram))
+        health.append(telegram.health)
+    return Edges(running=running, health=health, charts=charts)
+
+
+def _telegram(
+    settings: Settings, desk: Desk, charts: ChartWorker, *, version: str
+) -> TelegramService | None:
+    given = settings.telegram
+    if given.token is None:
+        return None
+    operators = tuple(Operator(id=one.id, role=one.role, name=one.name) for one in given.operators)
+    return TelegramService(
+        TelegramSettings(
+            token=given.token.get_secret_value(),
+            base_url=given.base_url,
+            base_file_url=given.base_file_url,
+            operators=operators,
+            chats=given.chats,
+            poll_timeout=given.poll_timeout_seconds,
+        ),
+        bus=desk.bus,
+        unit_of_work=desk.storage,
+        wall=desk.wall,
+        facts=FactReporter(
+            desk.storage,
+            desk.bus,
+            account_id=desk.account.id,
+            mode=desk.account.mode,
+            market=desk.clock,
+            wall=desk.wall,
+        ),
+        version=version,
+        charts=charts,
+    )
+
+
+def _channels(
+    settings: Settings, desk: Desk, charts: ChartWorker, sender: ChatSender | None
+) -> list[Channel]:
+    channels: list[Channel] = []
+    operators = tuple(operator.id for operator in settings.telegram.operators)
+    if sender is not None and operators:
+        told = TelegramChannelSettings(chat_ids=operators)
+        channels.append(TelegramChannel(told, sender=sender, artist=charts))
+    if settings.email.host:
+        channels.append(EmailChannel(_email(settings), clock=desk.wall, artist=charts))
+    if settings.push.topic:
+        push = settings.push
+        token = push.token.get_secret_value() if push.token else ""
+        channels.append(
+            NtfyChannel(NtfySettings(base_url=push.server, topic=push.topic, token=token))
+        )
+    return channels
+
+
+def _email(settings: Settings) -> EmailSettings:
+    email = settings.email
+    return EmailSettings(
+        host=email.host,
+        port=email.port,
+        sender=email.sender,
+        recipients=email.recipients,
+        username=email.username,
+        password=email.password.get_secret_value() if email.password else "",
+        security=SmtpSecurity(email.security),
+        ca_file=email.ca_file,
+    )
+
+
+def _routes(given: Sequence[RouteSettings] | None) -> Sequence[Route]:
+    if given is None:
+        return DEFAULT_ROUTES
+    return [
+        Route(
+            channel=route.channel,
+            minimum=route.minimum,
+            include=frozenset(route.include),
+            exclude=frozenset(route.exclude),
+        )
+        for route in given
+    ]

@@ -95,7 +95,7 @@ class Matcher:
     def expire(self, now: datetime) -> list[VenueMessage]:
         """End every order whose time has come."""
         out: list[VenueMessage] = []
-        for instrument_id in tuple(self.book.live):
+        for instrument_id in self.book.instruments:  # in an order that a restart keeps
             for working in self._live(instrument_id):
                 due = working.order.expires_at
                 if due is not None and due <= now:

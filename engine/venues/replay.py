@@ -321,8 +321,9 @@ class ReplayVenue:
 
     async def _match_open(self) -> bool:
         """Match live orders with the open of bars under way; tell whether anything happened."""
-        for name in tuple(self._book.live):
-            lane = self._tape.lanes[name]
+        for name, lane in self._tape.lanes.items():  # in an order that a restart keeps
+            if name not in self._book.live:
+                continue
             bar = lane.under_way(self._now_ms)
             if bar is not None:
                 self._outbox.extend(self._matcher.at_open(_opening(bar, lane.last), self._now))

@@ -65,7 +65,8 @@ class Registry:
 
     def __init__(self, custom: Path | None = None) -> None:
         """Take the user's strategies from `custom`; it need not exist."""
-        self.custom = custom
+        # Absolute: workers and tracebacks must name the same file whatever the folder at hand.
+        self.custom = custom.absolute() if custom is not None else None
 
     def sources(self) -> Mapping[str, StrategySource]:
         """Return every strategy by name, sorted; a user's file hides a built-in."""

@@ -146,6 +146,26 @@ async def test_a_child_that_a_strategy_forks_does_not_answer_in_its_name(
         assert answers["ema_crossover"].failure == ""
 
 
+async def test_runs_are_spread_over_workers_and_answered_in_the_order_asked(
+    write: Write, tmp_path: Path
+) -> None:
+    write("spins", "while True: pass")
+    host = WorkerHost(Registry(tmp_path), workers=2, limits=Limits(evaluate=1.0))
+    try:
+        await host.load(spec("spins"))
+        runs = [f"run{index}" for index in range(5)]
+        for run in runs:
+            await host.load(spec("ema_crossover", run))
+        await host.feed([HISTORY])
+        assert len(host.worker_pids()) == 2
+        answers = await decide(host, NEXT[0], *runs[:2], "spins", *runs[2:])
+        assert answers["spins"].failure == "timed out"
+        signals = {answers[run].signals[0].target for run in runs}
+        assert len(signals) == 1
+    finally:
+        await host.close()
+
+
 async def test_nan_is_no_opinion(host: WorkerHost, write: Write) -> None:
     write("silent", "wanted[name] = Targets(np.full(n, np.nan))")
     await start(host, "silent")

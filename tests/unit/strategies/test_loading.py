@@ -138,6 +138,15 @@ def test_what_can_not_be_loaded_says_why_in_one_line(
     assert "\n" not in str(caught.value)
 
 
+def test_a_relative_folder_names_files_too(
+    tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("mine.py", "1 / 0")
+    monkeypatch.chdir(tmp_path.parent)
+    with pytest.raises(StrategyError, match=r"division by zero \(mine.py:3\)"):
+        load(Path(tmp_path.name))
+
+
 def test_a_long_message_is_cut(tmp_path: Path, write: Write) -> None:
     write("mine.py", "raise ValueError('x' * 100_000)")
     with pytest.raises(StrategyError) as caught:

@@ -351,6 +351,7 @@ class ReplayVenue:
     # --- orders ---------------------------------------------------------------------------
 
     async def instruments(self) -> tuple[Instrument, ...]:
+        await self.open()
         return tuple(self._book.instruments.values())
 
     async def submit_order(self, order: Order) -> OrderReport:

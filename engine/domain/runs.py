@@ -28,7 +28,12 @@ ParamValue = int | float | bool | str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandingTarget:
-    """The last target of one instrument that was acted on: only a change of it acts again."""
+    """The last target of one instrument that was acted on: only a change of it acts again.
+
+    Attributes:
+        decided: What `decide` last said, where `adjust` has moved the target since: only a
+            change of that makes `decide` heard again. None: the target itself.
+    """
 
     target: Decimal
     unit: TargetUnit
@@ -36,6 +41,8 @@ class StandingTarget:
     tag: str = ""
     policy: OrderPolicy = DEFAULT_POLICY
     exit_plan: ExitPlan | None = None
+    decided: Decimal | None = None
+    decided_unit: TargetUnit | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,8 +122,8 @@ class BarCloses:
                     protective += self._replan(
                         evaluation.run_id, instrument_id, adjustment, changes
                     )
-                for signal in self._signals(evaluation):
-                    orders, old = self._decide(signal, changes)
+                for signal, adjusts in self._signals(evaluation):
+                    orders, old = self._decide(signal, changes, adjusts=adjusts)
                     ready += orders
                     stale += old
             await desk.commit(changes)
@@ -135,15 +135,17 @@ class BarCloses:
             if evaluation.failure:
                 await self._runs.failed(evaluation)
 
-    def _signals(self, evaluation: Evaluation) -> tuple[Signal, ...]:
-        """Return the signals to act on: an adjustment's target comes before `decide`'s."""
-        adjusted = {
-            instrument_id: self._adjusted(evaluation.run_id, instrument_id, adjustment)
+    def _signals(self, evaluation: Evaluation) -> list[tuple[Signal, bool]]:
+        """Return what to act on: what `decide` says first, then what `adjust` makes of it."""
+        decided = [(signal, False) for signal in evaluation.signals]
+        adjusted = [
+            (self._adjusted(evaluation.run_id, instrument_id, adjustment), True)
             for instrument_id, adjustment in evaluation.adjustments
             if adjustment.target is not None
-        }
-        plain = tuple(s for s in evaluation.signals if s.instrument_id not in adjusted)
-        return (*plain, *adjusted.values())
+        ]
+        moved = {signal.instrument_id for signal, _ in adjusted}
+        kept = [(signal, _) for signal, _ in decided if signal.instrument_id not in moved]
+        return kept + adjusted
 
     def _adjusted(
         self, run_id: RunId, instrument_id: InstrumentId, adjustment: Adjustment
@@ -176,7 +178,9 @@ class BarCloses:
         changes.plans[key] = state
         return [self._protection.intents(key, state, changes)]
 
-    def _decide(self, signal: Signal, changes: Changes) -> tuple[list[Order], list[Order]]:
+    def _decide(
+        self, signal: Signal, changes: Changes, *, adjusts: bool
+    ) -> tuple[list[Order], list[Order]]:
         """Inside the section: note the new standing target and its intents.
 
         Returns the intents to send and the resting entries that the new target replaces.
@@ -187,12 +191,15 @@ class BarCloses:
             return [], []
         instrument_id = signal.instrument_id
         standing = run.targets.get(instrument_id)
-        if _same_target(standing, signal):
+        if _is_standing(standing, signal, adjusts=adjusts):
             return [], []
         waits = standing is None and instrument_id in run.wait_for_change
         changes.runs[run.id] = replace(
             run,
-            targets={**run.targets, instrument_id: _standing(signal, signal.target)},
+            targets={
+                **run.targets,
+                instrument_id: _standing(signal, signal.target, standing, adjusts),
+            },
             wait_for_change=run.wait_for_change - {instrument_id},
         )
         if waits:  # started in mid-signal: the next change acts
@@ -274,13 +281,27 @@ class BarCloses:
         await self._orders.send(ready)
 
 
-def _same_target(standing: StandingTarget | None, signal: Signal) -> bool:
-    return (
-        standing is not None and standing.target == signal.target and standing.unit is signal.unit
-    )
+def _is_standing(standing: StandingTarget | None, signal: Signal, *, adjusts: bool) -> bool:
+    """Tell whether nothing has changed.
+
+    `decide` is compared with what it last said, not with what `adjust` has made of it since:
+    otherwise it would undo every adjustment at the next bar.
+    """
+    if standing is None:
+        return False
+    if adjusts or standing.decided is None or standing.decided_unit is None:
+        return standing.target == signal.target and standing.unit is signal.unit
+    return standing.decided == signal.target and standing.decided_unit is signal.unit
 
 
-def _standing(signal: Signal, target: Decimal) -> StandingTarget:
+def _standing(
+    signal: Signal, target: Decimal, before: StandingTarget | None, adjusts: bool
+) -> StandingTarget:
+    decided: Decimal | None = None
+    unit: TargetUnit | None = None
+    if adjusts and before is not None:
+        decided = before.target if before.decided is None else before.decided
+        unit = before.unit if before.decided_unit is None else before.decided_unit
     return StandingTarget(
         target=target,
         unit=signal.unit,
@@ -288,4 +309,6 @@ def _standing(signal: Signal, target: Decimal) -> StandingTarget:
         tag=signal.tag,
         policy=signal.policy,
         exit_plan=signal.exit_plan,
+        decided=decided,
+        decided_unit=unit,
     )

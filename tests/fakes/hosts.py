@@ -1,11 +1,12 @@
 """A strategy host that says what a test wrote down."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 from engine.bars import Bars
-from engine.domain.adjustments import PositionState
+from engine.domain.adjustments import Adjustment, PositionState
 from engine.domain.bars import Bar
 from engine.domain.ids import RunId
 from engine.domain.policies import DEFAULT_POLICY, ExitPlan, OrderPolicy, Signal
@@ -36,13 +37,19 @@ class ScriptedHost:
         self.code_hash = code_hash
         self.fed: list[Bars] = []
         self.broken: set[str] = set()
+        self.adjustments: Mapping[datetime, Adjustment] = {}
         self._specs: dict[RunId, RunSpec] = {}
 
     async def load(self, spec: RunSpec) -> LoadedRun:
         if spec.strategy in self.broken:
             raise StrategyError(f"{spec.strategy} can't be imported")
         self._specs[spec.run_id] = spec
-        return LoadedRun(warmup_bars=1, code_hash=self.code_hash, higher_timeframes=())
+        return LoadedRun(
+            warmup_bars=1,
+            code_hash=self.code_hash,
+            higher_timeframes=(),
+            adjusts=bool(self.adjustments),
+        )
 
     async def unload(self, run_id: RunId) -> None:
         self._specs.pop(run_id, None)
@@ -53,7 +60,17 @@ class ScriptedHost:
     async def evaluate(
         self, run_ids: Sequence[RunId], bars: Sequence[Bar], positions: Sequence[PositionState] = ()
     ) -> tuple[Evaluation, ...]:
-        return tuple(self._evaluate(run_id, bars) for run_id in run_ids)
+        answers = tuple(self._evaluate(run_id, bars) for run_id in run_ids)
+        made = {
+            state.run_id: (state.instrument_id, adjustment)
+            for state in positions
+            for bar in bars
+            if (adjustment := self.adjustments.get(bar.timestamp)) is not None
+        }
+        return tuple(
+            replace(answer, adjustments=(made[answer.run_id],)) if answer.run_id in made else answer
+            for answer in answers
+        )
 
     def _evaluate(self, run_id: RunId, bars: Sequence[Bar]) -> Evaluation:
         signals = []

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 
+from engine.domain.adjustments import Adjustment
 from engine.domain.commands import (
     ClosePosition,
     Flatten,
@@ -347,3 +348,15 @@ async def test_a_new_target_replaces_a_resting_entry_for_good() -> None:
     await bench.until()
     assert bench.held() == 0
     assert not bench.desk.orders
+
+
+async def test_an_adjustment_stands_until_decide_changes_its_mind() -> None:
+    script = {"run": {at(0): ZERO, at(1): ONE, at(6): ZERO, at(8): ONE}}
+    bench = Bench(flat(*[100] * 12), script)
+    bench.host.adjustments = {at(3): Adjustment(target=Decimal("0.5"), tag="half")}
+    await bench.until(5)
+    assert bench.held() == 5
+    await bench.play(7)
+    assert bench.held() == 0
+    await bench.play()
+    assert bench.held() == 10

@@ -217,7 +217,8 @@ def _transfer(story: Story, data: st.DataObject) -> None:
     if position is None:
         return
     with exact():
-        part = abs(position.quantity) * data.draw(st.sampled_from((1, Decimal("0.5"))))
+        whole = abs(position.quantity)
+        part = data.draw(st.sampled_from((whole, quantize(whole / 2) or whole)), label="part")
     others = [book for book in BOOKS if book != position.book_id]
     entries = book_transfer_entries(
         position,

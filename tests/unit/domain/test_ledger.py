@@ -26,7 +26,7 @@ from engine.domain.entries import EntryKind, LedgerEntry
 from engine.domain.ids import DUST_BOOK, MANUAL_BOOK, UNMANAGED_BOOK, AccountId, BookId
 from engine.domain.instruments import Instrument
 from engine.domain.ledger import Ledger, UnbookableEntry
-from engine.domain.orders import OrderPurpose, OrderSide
+from engine.domain.orders import OrderPurpose, OrderSide, PositionSide
 from engine.domain.positions import Position
 from tests.fakes.trading import (
     ACCOUNT,
@@ -620,3 +620,55 @@ def test_the_purpose_stands_in_for_a_missing_reason() -> None:
         purpose=OrderPurpose.STOP,
     )
     assert [t.exit_reason for t in ledger(entry(1, BUY, "1", "9"), stopped).trades()] == ["stop"]
+
+
+def test_both_sides_of_a_hedged_position_are_kept_apart() -> None:
+    long = replace(fill(1, BUY, "10", "3000", of=LINEAR), position_side=PositionSide.LONG)
+    short = replace(fill(2, SELL, "4", "3010", of=LINEAR), position_side=PositionSide.SHORT)
+    books = ledger(
+        *(fill_entry(f, book_id=BOOK, instrument=LINEAR, rates=RATES) for f in (long, short))
+    )
+    assert books.position(BOOK, LINEAR.id, PositionSide.LONG).quantity == 10
+    assert books.position(BOOK, LINEAR.id, PositionSide.SHORT).quantity == -4
+    assert books.net_quantity(LINEAR.id) == 6
+    assert books.totals().realized == 0
+
+
+def test_an_entry_keeps_no_more_than_the_places_that_storage_does() -> None:
+    long = "0.1234567890123456789"
+    booked = entry(1, BUY, "1", "100", fee=long)
+    assert booked.postings[-1].amount == D("0.123456789012345679")
+    many = fill_entry(
+        fill(1, BUY, long, "1"), book_id=BOOK, instrument=BTC_USDT, rates={BTC: D(1) / D(3)}
+    )
+    assert many.quantity == many.postings[0].amount == D("0.123456789012345679")
+    assert many.rates == {BTC: D("0.333333333333333333")}
+
+
+def test_an_amount_that_is_not_a_number_is_refused() -> None:
+    with pytest.raises(ValueError, match="not an amount"):
+        entry(1, BUY, "1", "100", fee="NaN")
+
+
+def test_totals_are_told_for_any_cut_of_the_account() -> None:
+    books = ledger(
+        entry(1, BUY, "1", "100", fee="1"),
+        entry(2, BUY, "1", "100", fee="2", book=OTHER_BOOK),
+        entry(3, BUY, "1", "3000", fee="4", of=LINEAR),
+    )
+    assert books.totals().fees == 7
+    assert books.totals(book_id=BOOK).fees == 5
+    assert books.totals(instrument_id=BTC_USDT.id).fees == 3
+    assert books.totals(book_id=BOOK, instrument_id=BTC_USDT.id).fees == 1
+    assert books.totals(book_id=MANUAL_BOOK).fees == 0
+    assert [t.fees for t in books.totals_by_book().values()] == [5, 2]
+
+
+def test_a_loss_in_another_asset_is_realised_at_the_rate_of_its_exit() -> None:
+    books = ledger(
+        entry(1, BUY, "10", "0.05", of=ETH_BTC, rates={BTC: D(50000)}),
+        entry(2, SELL, "10", "0.04", of=ETH_BTC, rates={BTC: D(60000)}),
+    )
+    assert books.totals().realized == -6000
+    assert books.totals_by_asset()[BTC].realized == D("-0.1")
+    assert [t.pnl for t in books.trades()] == [-6000]

@@ -29,6 +29,7 @@ from render.html import escape
 from render.views.outcomes import outcome_text
 
 KILL = "kill"
+_GRACE_SECONDS = 0.5
 
 _log = structlog.get_logger(__name__)
 
@@ -85,8 +86,8 @@ class Dispatcher:
             self._submit(items[-1].incoming, self._late_job(chat_id, items), always=True)
 
     async def close(self) -> None:
-        """Drop what is not answered: its rows are still "received"."""
-        await self._pool.close()
+        """Let answers on their way arrive; what is left stays "received" for the next start."""
+        await self._pool.close(grace=_GRACE_SECONDS)
 
     # --- routing -----------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ for a handler, so that a kill behind ten thousand updates is one round trip per 
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from typing import NamedTuple, Protocol
@@ -83,7 +83,7 @@ class Sources:
     """
 
     request: AiohttpRequest
-    address: str
+    address: str = field(repr=False)
     unit_of_work: UnitOfWorkFactory
     wall: WallClock
     gate: Gatekeeper

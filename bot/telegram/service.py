@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Callable, Sequence
 
 import structlog
-from telegram import Bot
 from telegram.error import TelegramError
 
 from bot.telegram.auth import Action, Courtesy, Gatekeeper
@@ -27,7 +26,7 @@ from bot.telegram.sender import TelegramSender, delivery_error
 from bot.telegram.settings import TelegramSettings
 from bot.telegram.tasks import TaskPool
 from bot.telegram.tickets import Tickets
-from bot.telegram.transport import AiohttpRequest, ServerClock
+from bot.telegram.transport import AiohttpRequest, QuietBot, ServerClock
 from bot.telegram.updates import Update
 from engine.domain.views import ComponentHealth
 from engine.errors import DeliveryDelayed, DeliveryRefused, StorageError
@@ -77,7 +76,7 @@ class TelegramService:
             AiohttpRequest(self._clock, base_url=settings.base_url) for _ in range(2)
         )
         polls, calls = self._requests
-        self._bot = Bot(
+        self._bot = QuietBot(
             settings.token,
             base_url=settings.base_url,
             base_file_url=settings.base_file_url,

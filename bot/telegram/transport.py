@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
+from telegram import Bot
 from telegram.error import NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest, RequestData
 
@@ -77,6 +78,13 @@ class _Parameters(msgspec.Struct):
 
 class _Refusal(msgspec.Struct):
     parameters: _Parameters | None = None
+
+
+class QuietBot(Bot):
+    """The library's `Bot`, whose own `repr` would print the token into a traceback."""
+
+    def __repr__(self) -> str:
+        return "<Bot>"
 
 
 class AiohttpRequest(BaseRequest):

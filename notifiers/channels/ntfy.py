@@ -138,14 +138,14 @@ class NtfyChannel:
         except aiohttp.ClientConnectorCertificateError as exc:
             raise DeliveryRefused(
                 f"The push server's certificate is not trusted ({exc.certificate_error}). Nothing "
-                "was sent; correct ntfy.base_url or the server's certificate.",
+                "was sent; correct push.server or the server's certificate.",
                 disable=True,
             ) from exc
         except aiohttp.ClientConnectorError as exc:
             raise DeliveryDelayed(f"The push server can't be reached: {exc}") from exc
         except aiohttp.InvalidURL as exc:
             raise DeliveryRefused(
-                "The push server's address is not valid; correct ntfy.base_url.", disable=True
+                "The push server's address is not valid; correct push.server.", disable=True
             ) from exc
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
             # the request may have been read before the connection broke
@@ -183,9 +183,7 @@ def _check(status: int, retry_after: str, answer: bytes) -> None:
     if status >= 500:
         raise DeliveryDelayed(text)
     if status in (401, 403, 404):
-        raise DeliveryRefused(
-            f"{text} Check ntfy.base_url, ntfy.topic and the token.", disable=True
-        )
+        raise DeliveryRefused(f"{text} Check push.server, push.topic and the token.", disable=True)
     raise DeliveryRefused(text)
 
 

@@ -138,7 +138,7 @@ async def test_the_servers_own_errors_delay(status: int) -> None:
 @pytest.mark.parametrize("status", [401, 403, 404])
 async def test_a_wrong_token_or_topic_disables_the_recipient(status: int) -> None:
     async with serving(answering(status, '{"error":"unauthorized"}')) as url:
-        with pytest.raises(DeliveryRefused, match=r"Check ntfy\.base_url") as raised:
+        with pytest.raises(DeliveryRefused, match=r"Check push\.server") as raised:
             await publish(url)
     assert raised.value.disable
 
@@ -185,7 +185,7 @@ async def test_nobody_listening_is_a_delay_in_which_nothing_arrived() -> None:
 
 
 async def test_an_address_that_is_none_is_refused_with_the_setting_to_correct() -> None:
-    with pytest.raises(DeliveryRefused, match=r"correct ntfy\.base_url") as raised:
+    with pytest.raises(DeliveryRefused, match=r"correct push\.server") as raised:
         await publish("not an address")
     assert raised.value.disable
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.domain.events import EVENTS, SEVERITIES, DailyReportReady
+from engine.domain.events import EVENTS, DailyReportReady
 from engine.domain.ids import AccountId, InstrumentId
 from engine.domain.messages import Event, Severity
+from notifiers.routing import severity_of
 from render.alerts import Alert, alert_of, chat_html, chat_plain, is_breach, marked, push_note
 from render.alerts.model import clean
 from render.html import escape, split_html, visible_text
@@ -27,7 +28,7 @@ from tests.fakes.events import (
 
 
 def chat(event: Event) -> str:
-    return chat_html(alert_of(event), SEVERITIES[type(event)])
+    return chat_html(alert_of(event), severity_of(event))
 
 
 class TagChecker(HTMLParser):

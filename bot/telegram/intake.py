@@ -285,7 +285,7 @@ def _refused(status: int, body: bytes) -> _Trouble:
             "a webhook is set for this bot, so its messages go elsewhere. Remove it "
             "(deleteWebhook); if you did not set it, revoke the token with BotFather"
         )
-        return _Trouble(text, first=10.0, most=60.0, tell=True)
+        return _Trouble(text, first=1.0, most=60.0, tell=True)
     if status == HTTPStatus.CONFLICT:
         text = (
             "another process reads this bot's messages with the same token. Stop the other one; "

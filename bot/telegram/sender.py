@@ -262,6 +262,10 @@ def delivery_error(exc: TelegramError) -> DeliveryDelayed | DeliveryRefused:
         return DeliveryDelayed(f"Telegram can't be reached: {exc}")
     if isinstance(exc, TimedOut | AnswerLost):
         return DeliveryDelayed(f"no answer from Telegram: {exc}", may_have_arrived=True)
+    if isinstance(exc, InvalidToken) and "not found" in str(exc).lower():
+        return DeliveryRefused(
+            "the Bot API server does not know this method, or the token is malformed (404)"
+        )
     if isinstance(exc, InvalidToken):
         return DeliveryDelayed("Telegram refuses the bot token: set a valid TELEGRAM_TOKEN")
     if isinstance(exc, Forbidden):

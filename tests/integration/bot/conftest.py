@@ -22,6 +22,10 @@ from sandbox.server import Sandbox
 from tests.fakes.answering import AnsweringEngine
 
 ALEX, VERA, STRANGER = 1001, 1002, 6666
+PIXEL = bytes.fromhex(  # the smallest PNG
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d4944415478da63"
+    "6460f85f0f0002870180eb47ba920000000049454e44ae426082"
+)
 
 
 @dataclass
@@ -105,6 +109,13 @@ class Chat:
 
     async def press(self, message: dict[str, Any], label: str, **by: Any) -> str:
         return self.box.press(message["chat"]["id"], message["message_id"], label, **by)
+
+
+async def eventually(holds: Callable[[], object]) -> None:
+    """Wait until something inside the service is so; it has no event of its own to wait for."""
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0)
 
 
 def shown_text(message: dict[str, Any]) -> str:

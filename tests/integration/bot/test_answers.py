@@ -28,6 +28,7 @@ from sandbox.server import Sandbox
 from tests.fakes import views
 from tests.integration.bot.conftest import (
     ALEX,
+    PIXEL,
     VERA,
     Chat,
     labels,
@@ -43,11 +44,6 @@ READS = (
 class Painter:
     """A `ChartMaker` that draws one pixel, or fails."""
 
-    PNG = bytes.fromhex(
-        "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d4944415478da63"
-        "6460f85f0f0002870180eb47ba920000000049454e44ae426082"
-    )
-
     def __init__(self, error: OutcryError | None = None) -> None:
         self.error = error
 
@@ -60,7 +56,7 @@ class Painter:
     def _draw(self) -> bytes:
         if self.error is not None:
             raise self.error
-        return self.PNG
+        return PIXEL
 
 
 @pytest.mark.parametrize("line", READS.replace(" /", "\n/").split("\n"))

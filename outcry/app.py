@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 import structlog
-from sqlalchemy.engine import make_url
 
 from config.settings import Settings
 from engine.bars import Bars
@@ -17,7 +16,7 @@ from engine.desk.state import Changes
 from engine.domain.accounts import Latch
 from engine.domain.events import HeartbeatMissed
 from engine.domain.ids import AccountId
-from engine.errors import ConfigError, StorageError
+from engine.errors import StorageError
 from engine.ports import StrategyHost, UnitOfWorkFactory, WallClock
 from engine.schedule.live import ApschedulerScheduler, SystemWallClock
 from engine.schedule.simulated import SimulatedClock, SimulatedScheduler
@@ -31,60 +30,20 @@ from engine.strategies.slot import Limits
 from engine.venues.bookstore import SqliteBookStore
 from notifiers.dispatcher import CURSOR
 from outcry.edges import Edges, build_edges
-from outcry.killswitch import KILL_FILE, KillSwitch
+from outcry.killfile import KILL_FILE
+from outcry.killswitch import KillSwitch
 from outcry.modes import check_mode
+from outcry.places import PID_FILE, VENUE_BOOKS, database_file, prepare_data_dir
 from outcry.running import Alarm, run_app
 from outcry.trading import BEFORE_ALL_DATA, Parts, build_engine, replay_market
 from outcry.version import version
 
 _log = structlog.get_logger(__name__)
 
-PID_FILE = "service.pid"
-VENUE_BOOKS = "replay-venue.db"
-
 _STORE_AGAIN_SECONDS = 1.0
 _LOOK_EVERY_SECONDS = 0.05
 
 EdgesOf = Callable[[Settings, EngineService], Edges]
-
-
-def database_file(settings: Settings) -> Path:
-    """Return the SQLite file of the settings.
-
-    Raises:
-        ConfigError: Another database, or an address that is none.
-    """
-    url = settings.database_url
-    scheme, _, _ = url.partition(":")
-    if not scheme.startswith("sqlite"):
-        raise ConfigError(
-            f"storage.url: {scheme} is not in this version; leave storage.url out to use SQLite in "
-            "the data directory"
-        )
-    name = make_url(url).database
-    if not name or name == ":memory:":
-        raise ConfigError("storage.url: it names no file; use sqlite+aiosqlite:////path/outcry.db")
-    return Path(name)
-
-
-def prepare_data_dir(settings: Settings) -> None:
-    """Make the data directory, readable by its owner only.
-
-    Raises:
-        StorageError: It can't be made or written.
-    """
-    folder = settings.data_dir
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        writable = os.access(folder, os.W_OK | os.X_OK)
-        reason = "no permission"
-    except OSError as exc:
-        writable, reason = False, exc.strerror or str(exc)
-    if not writable:
-        raise StorageError(
-            f"the data directory {folder} can't be written ({reason}). Nothing was started. Make "
-            "it writable for this user, or set OUTCRY_DATA_DIR to another one"
-        )
 
 
 async def serve(
@@ -110,7 +69,7 @@ async def serve(
         ExceptionGroup: The engine failed while running.
     """
     check_mode(settings, environ)
-    prepare_data_dir(settings)
+    prepare_data_dir(settings.data_dir)
     database = database_file(settings)
     wall = wall or SystemWallClock()
     async with AsyncExitStack() as stack:

@@ -93,8 +93,12 @@ def backtest(
     ] = None,
     cash: Annotated[str, typer.Option(metavar="AMOUNT", help="Cash to begin with.")] = "10000",
     fee: Annotated[
-        str, typer.Option(metavar="FRACTION", help="Commission per side: 0.001 is 0.1 %.")
-    ] = "0",
+        str | None,
+        typer.Option(
+            metavar="FRACTION",
+            help="Commission per side: 0.001 is 0.1 %. None, or the settings' with --config.",
+        ),
+    ] = None,
     trades_out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the trades as CSV.")
     ] = None,

@@ -16,7 +16,6 @@ from engine.errors import StorageError
 from engine.ports import Clock
 from engine.storage.sql.latch import read_latch, write_latch
 
-KILL_FILE = "KILL"
 _DONE_SUFFIX = ".done"
 _LOOK_EVERY_SECONDS = 0.1
 _BUSY_SECONDS = 1.0

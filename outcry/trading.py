@@ -179,8 +179,18 @@ class Parts:
     wall_scheduler: Scheduler
 
 
-def build_engine(settings: Settings, parts: Parts, service: ServiceSettings) -> EngineService:
-    """Put one account's engine together; nothing runs yet."""
+def runs_of(settings: Settings) -> list[Run]:
+    return [run_of(run, AccountId(settings.account.id)) for run in settings.runs]
+
+
+def build_engine(
+    settings: Settings,
+    parts: Parts,
+    service: ServiceSettings,
+    *,
+    runs: Sequence[Run] | None = None,
+) -> EngineService:
+    """Put one account's engine together, with the configured runs by default; nothing runs yet."""
     account = account_of(settings)
     desk = Desk(
         account,
@@ -200,7 +210,7 @@ def build_engine(settings: Settings, parts: Parts, service: ServiceSettings) -> 
     )
     return EngineService(
         desk,
-        [run_of(run, account.id) for run in settings.runs],
+        runs_of(settings) if runs is None else runs,
         market_scheduler=parts.market_scheduler,
         wall_scheduler=parts.wall_scheduler,
         settings=service,

@@ -1,0 +1,1 @@
+"""Research: what a run of a strategy was worth."""

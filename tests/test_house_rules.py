@@ -41,6 +41,7 @@ MAY_READ_THE_CLOCK = (
 # name the function and the reason: "engine/bus/local.py:LocalBus.publish": "bus publish".
 MAY_CATCH_EVERYTHING: dict[str, str] = {
     "render/chart_process.py:_answer": "job boundary",
+    "bot/telegram/guard.py:guarded": "bot error handler",
     "notifiers/compose.py:composed": "delivery worker",
     "notifiers/worker.py:ChannelWorker._try": "delivery worker",
     "engine/bus/inprocess.py:InProcessBus._tell": "bus publish",

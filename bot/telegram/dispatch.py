@@ -5,7 +5,7 @@ inbox row is finished when its answer has been sent.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -13,7 +13,7 @@ from bot.telegram.away import Late, away_reply, hold, is_late
 from bot.telegram.call import Call, Tools, command_id_of
 from bot.telegram.commanding import StillRunning
 from bot.telegram.confirm import Confirmations
-from bot.telegram.guard import Answered, answer_command, explain
+from bot.telegram.guard import Answered, answer_command, explain, guarded
 from bot.telegram.inbox import InboxMarks
 from bot.telegram.incoming import Incoming
 from bot.telegram.lanes import Lanes
@@ -21,7 +21,7 @@ from bot.telegram.registry import CommandSpec, Tier
 from bot.telegram.replies import Press, Reply, command_button, row, rows
 from bot.telegram.sender import TelegramSender
 from bot.telegram.tasks import TaskPool
-from bot.telegram.tickets import Tickets
+from bot.telegram.tickets import TicketRefused, Tickets
 from bot.telegram.transport import ServerClock
 from engine.errors import DeliveryDelayed, DeliveryRefused, StorageError
 from engine.ports import UnitOfWorkFactory
@@ -160,31 +160,38 @@ class Dispatcher:
         await self._deliver(incoming, await self._press_answer(incoming))
 
     async def _press_answer(self, incoming: Incoming) -> Answered:
-        confirmations, call = self._desk.confirmations, self._call(incoming)
         if incoming.recovered:
             return _press_before_restart()
-        try:
-            if incoming.press is Press.CONFIRM:
-                reply = await confirmations.confirm(call, incoming.payload, incoming.message_id)
-            elif incoming.press is Press.DECLINE:
-                reply = await confirmations.decline(call, incoming.payload, incoming.message_id)
-            else:
-                reply = Reply(html="This button is of an older version. Send the command again.")
-        except Exception as exc:  # bot error handler: every press gets an answer
-            return explain(exc, "the confirmation", changes=incoming.press is Press.CONFIRM)
+        answered = await guarded(
+            self._pressed(incoming),
+            "the confirmation",
+            changes=incoming.press is Press.CONFIRM,
+        )
+        # A failure is told below the question, which may then still be answered.
+        failed = answered.note and answered.running is None
+        return replace(answered, state="refused") if failed else answered
+
+    async def _pressed(self, incoming: Incoming) -> Answered:
+        confirmations, call = self._desk.confirmations, self._call(incoming)
+        if incoming.press is Press.CONFIRM:
+            reply = await confirmations.confirm(call, incoming.payload, incoming.message_id)
+        elif incoming.press is Press.DECLINE:
+            reply = await confirmations.decline(call, incoming.payload, incoming.message_id)
+        else:
+            raise TicketRefused("This button is of an older version. Send the command again.")
         return Answered(reply=reply)
 
     def _late_job(self, chat_id: int, items: Sequence[Late]) -> Callable[[], Awaitable[None]]:
+        first = items[0].incoming
+
+        async def told() -> Answered:
+            held = await hold(self._call(first), items)
+            reply = away_reply(items, self._desk.clock.now(), held)
+            return Answered(reply=reply, state="quarantined")
+
         async def job() -> None:
-            first = items[0].incoming
-            call = self._call(first)
-            try:
-                held = await hold(call, items)
-                answered = Answered(
-                    reply=away_reply(items, self._desk.clock.now(), held), state="quarantined"
-                )
-            except Exception as exc:  # bot error handler: every command gets an answer
-                answered = explain(exc, "what you sent while nobody answered", changes=True)
+            what = "what you sent while nobody answered"
+            answered = await guarded(told(), what, changes=True)
             for item in items[1:]:
                 self._desk.marks.finish(item.incoming.update_id, "quarantined")
             _log.info("late commands", chat_id=chat_id, number=len(items))
@@ -214,12 +221,13 @@ class Dispatcher:
     async def _follow_up(self, incoming: Incoming, running: StillRunning) -> None:
         """Tell the outcome of a command that took longer than anybody waits."""
         what = incoming.line.text if incoming.line is not None else "The command"
+
+        async def ended() -> Answered:
+            return Answered(reply=Reply(html=outcome_text(await running.task, what)))
+
+        answered = await guarded(ended(), what, changes=True)
         try:
-            reply = Reply(html=outcome_text(await running.task, what))
-        except Exception as exc:  # bot error handler: the late outcome is owed an answer too
-            reply = explain(exc, what, changes=True).reply
-        try:
-            await self._desk.sender.reply(incoming.chat_id, reply)
+            await self._desk.sender.reply(incoming.chat_id, answered.reply)
         except (DeliveryDelayed, DeliveryRefused) as exc:
             _log.error("late outcome not delivered", chat_id=incoming.chat_id, error=str(exc))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 import structlog
@@ -44,20 +45,30 @@ async def answer_command(call: Call, spec: CommandSpec) -> Answered:
         why = f"It needs the role {needed}; yours is {call.operator.role.value}."
         reply = _failure(call.line, why, "Nothing was changed.", "Ask an administrator.")
         return Answered(reply=reply, state="refused", note=f"needs {needed}")
-    try:
+
+    async def handled() -> Answered:
         spec.check(call.words)
         async with asyncio.timeout(call.tools.settings.handler_seconds):
             return Answered(reply=await spec.handler(call))
+
+    return await guarded(handled(), call.line, changes=spec.tier is not Tier.READ)
+
+
+async def guarded(work: Awaitable[Answered], what: str, *, changes: bool) -> Answered:
+    """Return what `work` answers, or the text of its failure.
+
+    Args:
+        what: The command, as the text names it.
+        changes: It may have changed something before it failed.
+    """
+    try:
+        return await work
     except Exception as exc:  # bot error handler: every command gets an answer
-        return explain(exc, call.line, changes=spec.tier is not Tier.READ)
+        return explain(exc, what, changes=changes)
 
 
 def explain(exc: Exception, what: str, *, changes: bool) -> Answered:
-    """Return the answer to a command that failed.
-
-    Args:
-        changes: The command may have changed something before it failed.
-    """
+    """Return the answer to a command that failed."""
     if isinstance(exc, UsageError | TicketRefused):
         return Answered(reply=Reply(html=escape(exc)), state="refused", note=str(exc))
     if isinstance(exc, StillRunning):

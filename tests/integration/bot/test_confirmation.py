@@ -199,9 +199,13 @@ async def test_a_second_look_that_fails_leaves_the_ticket_usable(chat: Chat) -> 
         preview = await chat.ask("/close btcusdt")
         chat.engine.answers[PreviewClose] = silent
         await chat.press(preview, confirm_label(preview))
-        await chat.until_edited(preview)
+        told = await chat.reply(after=preview["message_id"])
+        assert "Nothing was changed" in shown_text(told)
         assert chat.engine.commands == []
         chat.engine.answers[PreviewClose] = good
+        await chat.press(preview, confirm_label(preview))
+        await chat.until_edited(preview)
+    assert len(chat.engine.of(ClosePosition)) == 1
 
 
 async def test_close_without_a_name_is_a_choice(chat: Chat) -> None:

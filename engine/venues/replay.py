@@ -423,7 +423,9 @@ class ReplayVenue:
     async def open_orders(self) -> tuple[OrderReport, ...]:
         """Return what is live, oldest first."""
         await self._flush()
-        return tuple(working.report() for working in self._book.orders.values() if working.is_live)
+        live = [working for mine in self._book.live.values() for working in mine.values()]
+        live.sort(key=lambda working: (working.sent_at, working.order.client_order_id))
+        return tuple(working.report() for working in live)
 
     async def fills_since(self, since: datetime | None) -> tuple[Fill, ...]:
         await self._flush()

@@ -21,7 +21,7 @@ from engine.venues.replay import ReplayVenue
 from tests.fakes.markets import BTC, MINUTE, OPENS_AT, PERP, bars, minute, order
 from tests.unit.venues.replays import Failing, KeptPages, closings, everything, replay, until
 
-LENGTH = 60
+LENGTH = 28
 SETTINGS = {
     "models": FillModels(
         fees=FeeModel(maker=D("0.0002"), taker=D("0.001")),
@@ -35,13 +35,13 @@ SETTINGS = {
 
 
 def wandering(of=BTC, *, seed: int, gap: int = 0) -> Bars:
-    """Return an hour of prices that move about, some minutes of it missing."""
+    """Return half an hour of prices that move about; `gap` minutes are missing."""
     rng = np.random.default_rng(seed)
     close = np.round(100 + np.cumsum(rng.normal(0, 0.8, LENGTH)), 2)
     opening = np.round(np.concatenate([[100.0], close[:-1]]) + rng.normal(0, 0.2, LENGTH), 2)
     high = np.round(np.maximum(opening, close) + rng.random(LENGTH), 2)
     low = np.round(np.minimum(opening, close) - rng.random(LENGTH), 2)
-    numbers = np.arange(LENGTH) + np.where(np.arange(LENGTH) > 30, gap, 0)
+    numbers = np.arange(LENGTH) + np.where(np.arange(LENGTH) > 12, gap, 0)
     return Bars(
         *(of, MINUTE, to_ms(OPENS_AT) + 60_000 * numbers, opening, high, low, close),
         np.round(rng.random(LENGTH) * 40, 3),
@@ -118,7 +118,7 @@ async def uninterrupted() -> bytes:
     venue = replay(*SERIES, **SETTINGS)
     await run(venue, set())
     fills = await venue.fills_since(None)
-    assert len(fills) > 60
+    assert len(fills) > 50
     assert {fill.liquidity for fill in fills} == {"maker", "taker"}
     assert {fill.instrument_id for fill in fills} == {BTC, PERP}
     return await outcome(venue)
@@ -150,7 +150,7 @@ async def writes_of_a_run() -> int:
 @pytest.mark.parametrize("loses_it", [True, False], ids=["write lost", "answer lost"])
 async def test_killed_at_every_commit_it_ends_as_if_never_interrupted(uninterrupted, loses_it):
     number = await writes_of_a_run()
-    assert number > 150
+    assert number > 90
     for fails_at in range(1, number + 1):
         store = KeptPages(fails_at=fails_at, loses_it=loses_it)
 
@@ -164,7 +164,7 @@ async def test_killed_at_every_commit_it_ends_as_if_never_interrupted(uninterrup
 async def test_killed_at_commits_of_a_real_file_it_ends_as_if_never_interrupted(
     uninterrupted, loses_it, tmp_path: Path
 ):
-    for fails_at in range(1, await writes_of_a_run(), 17):
+    for fails_at in range(1, await writes_of_a_run(), 11):
         path = tmp_path / f"{fails_at}-{loses_it}.db"
 
         def same_file(fails: bool, path: Path = path, at: int = fails_at) -> BookStore:
@@ -177,7 +177,7 @@ async def test_killed_at_commits_of_a_real_file_it_ends_as_if_never_interrupted(
 async def test_reader_killed_after_any_message_hears_all_of_it_and_the_end_is_the_same(
     uninterrupted,
 ):
-    for stop_after in range(1, 200, 3):
+    for stop_after in range(1, 150, 3):
         store = KeptPages()
         refused: set[str] = set()
         await run(replay(*SERIES, store=store, **SETTINGS), refused, stop_after=stop_after)

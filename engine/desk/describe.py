@@ -10,7 +10,7 @@ from engine.domain.money import exact
 from engine.domain.orders import Order
 from engine.domain.runs import Run
 from engine.domain.views import OrderView, PositionView, RunView
-from engine.execution.exits import next_target
+from engine.execution.exits import next_target, stop_level
 from engine.execution.protection import is_protected
 
 
@@ -103,7 +103,7 @@ def position_view(desk: Desk, position: Position) -> PositionView:
         notional=notional,
         unrealized_pnl=unrealized,
         unrealized_fraction=fraction,
-        stop_price=None if plan is None else plan.stop_price,
+        stop_price=stop_level(plan, instrument),
         target_price=None if plan is None else next_target(plan, instrument),
         protected=plan is None or is_protected(plan, position.quantity, working),
         opened_at=position.opened_at or desk.clock.now(),

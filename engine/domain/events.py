@@ -22,7 +22,7 @@ class OrderFilled(Event):
         position_quantity: Signed, of its book after this fill.
         realized_pnl: Of this fill, reporting asset, before fees; None where it opens or adds.
         trade: The round trip that this fill ended.
-        reporting: The asset of `realized_pnl`; empty in events of before it was kept.
+        reporting: The asset of `realized_pnl`.
     """
 
     client_order_id: ClientOrderId | None
@@ -38,11 +38,11 @@ class OrderFilled(Event):
     commission_asset: AssetId
     position_quantity: Decimal
     realized_pnl: Decimal | None
+    reporting: AssetId
     reason: str
     trade: TradeView | None = None
     stop_price: Decimal | None = None
     target_price: Decimal | None = None
-    reporting: AssetId = AssetId("")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,6 +92,13 @@ def wanted_exits(
     return tuple(exits)
 
 
+def stop_level(state: ExitPlanState | None, instrument: Instrument) -> Decimal | None:
+    """Return where the stop rests at the venue, on the price increment; None without one."""
+    if state is None or state.stop_price is None:
+        return None
+    return instrument.round_price(state.stop_price)
+
+
 def next_target(state: ExitPlanState, instrument: Instrument) -> Decimal | None:
     """Return the price of the nearest rung not taken yet."""
     rungs = [w for w in wanted_exits(state, state.entry_quantity, instrument) if not w.is_stop]

@@ -41,10 +41,15 @@ NEEDED: dict[type[Command], Role] = {
 
 
 class Audited:
-    """Wraps a handler: role, expiry, once per id, and a row of what came of it."""
+    """Wraps a handler: role, expiry, once per id, and a row of what came of it.
+
+    A command that a crash cut off has a row without an end. Sent again it is carried out to its
+    end: verbs set a state, and the orders of a command have ids that follow from its own.
+    """
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._running: set[CommandId] = set()
 
     def register(
         self,
@@ -68,17 +73,39 @@ class Audited:
                 await self._begin(command)
                 await self._end(command, outcome)
                 return outcome
-            if not await self._begin(command):
+            if command.command_id in self._running:
                 return self._again(command)
-            refusal = self._refusal(command)
-            outcome = refusal if refusal is not None else await run(command)
-            await self._end(command, outcome)
-            return outcome
+            self._running.add(command.command_id)
+            try:
+                return await self._audit(command, run)
+            finally:
+                self._running.discard(command.command_id)
 
         bus.handle(command_type, handle)
 
-    def _refusal(self, command: Command) -> Outcome | None:
+    async def _audit(self, command: C, run: Callable[[C], Awaitable[Outcome]]) -> Outcome:
+        added = await self._begin(command)
+        if not added and await self._has_ended(command):
+            return self._again(command)
+        refusal = self._refusal(command, cut_off=not added)
+        outcome = refusal if refusal is not None else await run(command)
+        await self._end(command, outcome)
+        return outcome
+
+    async def _has_ended(self, command: Command) -> bool:
+        async with self._desk.storage() as uow:
+            record = await uow.commands.get(command.command_id)
+        return record is None or record.finished_at is not None
+
+    def _refusal(self, command: Command, *, cut_off: bool) -> Outcome | None:
         if command.expires_at <= self._desk.wall.now():
+            if cut_off:
+                return refused(
+                    self._desk,
+                    command,
+                    "a restart cut the command off: it may be done in part, and is not begun again",
+                    next_step="/status and /positions show the state now",
+                )
             return refused(
                 self._desk,
                 command,

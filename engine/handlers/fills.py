@@ -11,7 +11,7 @@ from engine.domain.ledger import Booked
 from engine.domain.orders import Fill, Order, OrderPurpose
 from engine.domain.policies import ExitPlan
 from engine.domain.records import ExitPlanState
-from engine.execution.exits import next_target, opened, resized
+from engine.execution.exits import next_target, opened, resized, stop_level
 from engine.handlers.orders import Orders
 from engine.handlers.protection import Protection
 from engine.handlers.runs import stopped_when_flat
@@ -184,9 +184,10 @@ class Fills:
                 commission_asset=fill.commission_asset,
                 position_quantity=booked.position.quantity,
                 realized_pnl=booked.realized_pnl,
+                reporting=desk.account.reporting,
                 reason="" if order is None else order.reason,
                 trade=None if trade is None else trade_view(desk, trade),
-                stop_price=None if plan is None else plan.stop_price,
+                stop_price=stop_level(plan, instrument),
                 target_price=None if plan is None else next_target(plan, instrument),
             )
         )

@@ -1,7 +1,7 @@
 """Orders on their way: intents committed, sent, answered, cancelled, looked up."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from engine.desk.day import day_figures
@@ -23,6 +23,8 @@ from engine.execution.requests import (
 )
 from engine.ports import OrderReport
 from engine.risk.checks import RiskContext, check_order
+
+FollowUp = Callable[[Order, Changes], Sequence[Order]]
 
 _CANCELLED = OrderState.CANCELLED
 _ENDED = frozenset({_CANCELLED, OrderState.EXPIRED})
@@ -168,8 +170,15 @@ class Orders:
 
     # --- hearing -----------------------------------------------------------------------------
 
-    async def reported(self, report: OrderReport) -> Order | None:
-        """Take in what the venue says of one of our orders; None when nothing changed."""
+    async def reported(
+        self, report: OrderReport, follow_up: FollowUp | None = None
+    ) -> Order | None:
+        """Take in what the venue says of one of our orders; None when nothing changed.
+
+        Args:
+            follow_up: Notes in the same commit what the order's policy places after it, so that
+                no crash can come between an order's end and its follower.
+        """
         if report.client_order_id is None:
             return None
         desk = self._desk
@@ -182,8 +191,21 @@ class Orders:
                 return None
             changes = Changes()
             self._note(before, after, changes)
+            ready = follow_up(after, changes) if follow_up is not None else ()
             await desk.commit(changes)
+        await self.send(ready)
         return after
+
+    async def settle(self, after: Order) -> None:
+        """Store how an order was found at a start, and tell what people must hear of it."""
+        desk = self._desk
+        async with desk.section:
+            before = desk.orders.get(after.client_order_id)
+            if before is None:
+                return
+            changes = Changes()
+            self._note(before, after, changes)
+            await desk.commit(changes)
 
     def _note(self, before: Order, after: Order, changes: Changes) -> None:
         """Put an order's change, and the fact that people hear of it, into the commit."""

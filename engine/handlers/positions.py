@@ -80,7 +80,9 @@ class Positions:
                 for position, quantity in wanted
                 for intent in self._intents(command, position, quantity)
             ]
-            cleared = self._orders.check(intents, changes, from_person=True)
+            # A command that a crash cut off is carried out again: what it has placed stands.
+            new = [i for i in intents if desk.find_order(i.client_order_id) is None]
+            cleared = self._orders.check(new, changes, from_person=True)
             await desk.commit(changes)
         await self._orders.send(cleared)
         after = [desk.find_order(order.client_order_id) or order for order in intents]

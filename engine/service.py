@@ -27,6 +27,7 @@ from engine.handlers.bars import BarCloses
 from engine.handlers.commands import Audited
 from engine.handlers.fills import Fills
 from engine.handlers.halt import Halt
+from engine.handlers.housekeeping import Housekeeping
 from engine.handlers.jobs import Jobs, JobSpec
 from engine.handlers.orders import Orders
 from engine.handlers.positions import Positions
@@ -152,7 +153,29 @@ class EngineService:
             action=self._startup.beat,
             durable=False,
         )
-        return (report, marks, heartbeat)
+        housekeeping = JobSpec(
+            key="housekeeping",
+            clock=JobClock.WALL,
+            cadence="every 3600s",
+            catch_up=CatchUp.ONCE,
+            action=Housekeeping(self.desk).tidy,
+        )
+        return (report, marks, heartbeat, housekeeping, *self._hours_specs())
+
+    def _hours_specs(self) -> tuple[JobSpec, ...]:
+        """Cancel resting entries at the end of the trading hours; a missed end is made up."""
+        hours = self.desk.settings.limits.trading_hours
+        if hours is None:
+            return ()
+        return (
+            JobSpec(
+                key="end of trading hours",
+                clock=JobClock.MARKET,
+                cadence=f"daily {hours.end:%H:%M} {hours.zone}",
+                catch_up=CatchUp.ONCE,
+                action=self._bars.end_of_hours,
+            ),
+        )
 
     # --- running -----------------------------------------------------------------------------
 
@@ -217,7 +240,7 @@ class EngineService:
             await self._protection.measure()
 
     async def _reported(self, message: OrderReported) -> None:
-        """Put back a protective order that ended unfilled; re-price an entry that ran out of time."""
+        """Put back a protective order that ended unfilled; re-price an entry out of time."""
         order = await self._orders.reported(message.report)
         if order is None or not order.state.is_terminal:
             return

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 from engine.desk.state import Changes, Desk
@@ -256,6 +257,11 @@ class BarCloses:
         ]
         if late:
             await self._orders.cancel(late)
+
+    async def end_of_hours(self, due: datetime) -> None:
+        """The trading hours are over: cancel resting entries; exits and stops stay."""
+        entries = [o for o in self._desk.orders.values() if o.purpose is OrderPurpose.ENTRY]
+        await self._orders.cancel(entries)
 
     async def reprice(self, order: Order) -> None:
         """Follow an entry that ended because its time was up, as its order policy says."""

@@ -101,6 +101,14 @@ def blocked_instrument(order: Order, context: RiskContext) -> Denial | None:
     return Denial(check="blocked_instrument", message=context.blocked)
 
 
+def trading_hours(order: Order, context: RiskContext) -> Denial | None:
+    """Entries only within the configured hours; exits at any time."""
+    hours = context.limits.trading_hours
+    if hours is None or order.reduce_only or hours.allow(context.now):
+        return None
+    return Denial(check="trading_hours", message=f"entries are allowed {hours} only")
+
+
 def max_order_value(order: Order, context: RiskContext) -> Denial | None:
     """One order's notional, in the reporting asset."""
     limit = context.limits.max_order_value
@@ -209,6 +217,7 @@ PRE_TRADE: tuple[Check, ...] = (
     usable_price,
     unknown_order,
     blocked_instrument,
+    trading_hours,
     max_order_value,
     max_position,
     max_daily_loss,

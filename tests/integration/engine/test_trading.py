@@ -1,6 +1,6 @@
 """From a closed bar to a position: the rules of SEMANTICS 3, 4 and 9 on a replayed market."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 from decimal import Decimal
 
 from engine.domain.adjustments import Adjustment
@@ -27,7 +27,7 @@ from engine.domain.orders import OrderPurpose, OrderType
 from engine.domain.policies import ExitPlan, OrderPolicy, RepriceRule, TakeProfit
 from engine.domain.runs import RunState
 from engine.domain.views import OutcomeStatus
-from engine.risk.limits import RiskLimits
+from engine.risk.limits import RiskLimits, TradingHours
 from tests.fakes.engines import BTC, Bench, at, flat, run
 
 ONE, ZERO = Decimal(1), Decimal(0)
@@ -360,3 +360,27 @@ async def test_an_adjustment_stands_until_decide_changes_its_mind() -> None:
     assert bench.held() == 0
     await bench.play()
     assert bench.held() == 10
+
+
+async def test_entries_wait_outside_the_trading_hours_and_exits_do_not() -> None:
+    script = {"run": {at(0): ZERO, at(1): ONE, at(4): ZERO, at(6): ONE}}
+    hours = TradingHours(time(12, 0), time(12, 4), "UTC")  # the replay begins at 12:00 UTC
+    bench = Bench(flat(*[100] * 9), script, limits=RiskLimits(trading_hours=hours))
+    await bench.until()
+    [trade] = bench.desk.ledger.trades()
+    assert trade.exit_time == at(5)
+    [denied] = bench.told(OrderDenied)
+    assert isinstance(denied, OrderDenied)
+    assert denied.check == "trading_hours"
+
+
+async def test_resting_entries_are_cancelled_at_the_end_of_the_trading_hours() -> None:
+    script = {"run": {at(0): ZERO, at(1): ONE}}
+    policy = OrderPolicy(order_type=OrderType.LIMIT, offset=Decimal("0.01"))
+    hours = TradingHours(time(12, 0), time(12, 4), "UTC")
+    limits = RiskLimits(trading_hours=hours)
+    bench = Bench(flat(*[100] * 9), script, limits=limits, policy=policy)
+    await bench.until(2)
+    assert len(bench.desk.orders) == 1
+    await bench.play(5)
+    assert not bench.desk.orders

@@ -336,7 +336,7 @@ class _Meeting:
         if share is None or not self._bar.volume:
             return None
         taken = self._book.volumes.get(self._order.instrument_id)
-        used = ZERO
+        used = taken.quantity if taken and taken.bar_start == self._bar.start else ZERO
         return max(self._bar.volume * share - used, ZERO)
 
     # --- what happens -------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""The service's own HTTP surface: health, metrics, a status page."""

@@ -13,7 +13,7 @@ from config.settings import Settings
 from engine.bars import Bars
 from engine.bus.inprocess import InProcessBus
 from engine.desk.state import Changes
-from engine.domain.accounts import Latch
+from engine.domain.accounts import Latch, TradingState
 from engine.domain.events import HeartbeatMissed
 from engine.domain.ids import AccountId
 from engine.errors import StorageError
@@ -171,6 +171,9 @@ class OutsideHalts:
                 await self._engine.desk.wall.sleep(_STORE_AGAIN_SECONDS)
 
     async def _halted(self, latch: Latch) -> bool:
+        known = self._engine.desk.latch
+        if known is not None and known.state is TradingState.HALTED:
+            return True  # by a command of our own
         try:
             await self._engine.halted_from_outside(latch)
         except StorageError as exc:  # halted in memory already: nothing leaves

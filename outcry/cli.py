@@ -252,7 +252,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except typer.Abort:
         return _refuse(FAILED, "stopped")
     except typer.TyperException as exc:
-        return _refuse(BAD_INPUT, _usage(exc))
+        return _misused(exc)
     except KeyboardInterrupt:
         return _refuse(FAILED, "stopped")
     except BrokenPipeError:  # whoever read our output has read enough
@@ -261,11 +261,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status if isinstance(status, int) else 0
 
 
-def _usage(error: typer.TyperException) -> str:
-    message = error.format_message() if hasattr(error, "format_message") else str(error)
-    if not message:  # only the help was asked for
-        return "say which command; outcry --help lists them"
-    return f"{message.rstrip('.')}. See: outcry --help"
+def _misused(error: typer.TyperException) -> int:
+    message: str = error.format_message() if hasattr(error, "format_message") else str(error)
+    if message.startswith("Usage:"):  # a command that only has others below it
+        print(message, file=sys.stderr)
+        return BAD_INPUT
+    return _refuse(BAD_INPUT, f"{message.rstrip('.')}. See: outcry --help")
 
 
 def _refuse(status: int, *lines: str) -> int:

@@ -8,12 +8,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from config.settings import DataFile, InstrumentSettings, Settings
-from engine.bars import Bars, Int64
-from engine.domain.bars import Timeframe
+from engine.bars import Bars, Int64, from_ms
 from engine.domain.ids import AssetId, InstrumentId
 from engine.domain.instruments import Instrument, InstrumentKind
 from engine.errors import ConfigError, DataError
-from engine.venues.datafiles import read_bars
+from outcry.barfiles import BarFile, read_files
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_MS = 86_400_000
@@ -33,15 +32,15 @@ def recorded_bars(settings: Settings) -> tuple[Bars, ...]:
             "or try the bundled data with `outcry demo`"
         )
     zone = ZoneInfo(settings.account.time_zone)
-    return tuple(_series(item, zone) for item in settings.replay.data)
+    files = [
+        BarFile(path=str(item.file), symbol=item.symbol or "", timeframe=item.timeframe or "")
+        for item in settings.replay.data
+    ]
+    pairs = zip(settings.replay.data, read_files(files), strict=True)
+    return tuple(_series(item, bars, zone) for item, bars in pairs)
 
 
-def _series(item: DataFile, zone: ZoneInfo) -> Bars:
-    bars = read_bars(
-        item.file,
-        instrument_id=InstrumentId(item.symbol) if item.symbol else None,
-        timeframe=Timeframe.parse(item.timeframe) if item.timeframe else None,
-    )
+def _series(item: DataFile, bars: Bars, zone: ZoneInfo) -> Bars:
     if item.hours is not None:
         bars = _within(bars, item.hours)
         if not len(bars):
@@ -100,16 +99,26 @@ def _offset(instant: datetime, zone: ZoneInfo) -> timedelta:
     return instant.astimezone(zone).utcoffset() or timedelta(0)
 
 
-def replay_note(settings: Settings, plan_note: str) -> str:
-    """Say what readers must know of the data: moved, repeated, or in part."""
-    notes = [plan_note] if plan_note else []
-    for item in settings.replay.data:
-        name = f"{item.symbol or item.file.stem} {item.timeframe or ''}".strip()
-        if item.repeat > 1:
-            notes.append(f"{name} begins again and again ({item.repeat} times).")
-        if item.hours is not None:
-            notes.append(f"{name} plays its hours {item.hours} UTC only.")
-    return " ".join(notes)
+def replay_note(settings: Settings, series: Iterable[Bars], plan_note: str) -> str:
+    """Say in one short line what readers must know of the data: every answer carries it."""
+    facts = []
+    for item, bars in zip(settings.replay.data, series, strict=False):
+        name = f"{bars.instrument_id} {bars.timeframe}"
+        first, last = from_ms(int(bars.timestamp[0])).year, _last_year(item, bars)
+        years = f"{first}" if first == last else f"{first}-{last}"
+        more = [
+            "repeated" if item.repeat > 1 else "",
+            "moved in time" if f"{name} was recorded" in plan_note else "",
+            f"{item.hours} UTC only" if item.hours else "",
+        ]
+        facts.append(", ".join([f"{name} of {years}", *filter(None, more)]))
+    return f"Recorded: {'; '.join(facts)}." if facts else plan_note
+
+
+def _last_year(item: DataFile, bars: Bars) -> int:
+    """Return the year the recording ends in, its repetitions left out."""
+    recorded = len(bars) // item.repeat
+    return from_ms(int(bars.timestamp[recorded - 1])).year
 
 
 def instruments_of(settings: Settings, symbols: Iterable[str]) -> tuple[Instrument, ...]:

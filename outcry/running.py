@@ -61,7 +61,7 @@ async def run_app(
             async with asyncio.TaskGroup() as group:
                 for service in engine:
                     group.create_task(service.run(), name=type(service).__name__)
-        except* Exception as failed:
+        except ExceptionGroup as failed:
             first = failed.exceptions[0]
             _log.critical("the engine failed; nothing more is sent", exc_info=first)
             await alarm("engine", f"{first}. Nothing more is sent; the service stops now.")

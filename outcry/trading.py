@@ -161,7 +161,7 @@ def replay_market(
     return Market(
         venue=venue,
         instruments={instrument.id: instrument for instrument in listed},
-        note=replay_note(settings, venue.note),
+        note=replay_note(settings, recorded, venue.note),
     )
 
 

@@ -160,7 +160,7 @@ def _print_table(plan: Plan, result: Result, metrics: Sequence[Metric]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=_title(plan, result.params), title_justify="left", show_header=False)
+    table = Table(show_header=False)
     table.add_column()
     table.add_column(justify="right")
     table.add_row("bars", f"{len(plan.bars):,}")
@@ -171,11 +171,12 @@ def _print_table(plan: Plan, result: Result, metrics: Sequence[Metric]) -> None:
     if result.denied:
         table.add_row("orders denied by risk limits", f"{result.denied:,}")
     table.add_row("run", f"{result.elapsed_s:.2f} s")
+    print(_title(plan, result.params))
     Console().print(table)
 
 
 def _title(plan: Plan, params: Mapping[str, ParamValue]) -> str:
-    shown = ", ".join(f"{name} {value}" for name, value in params.items())
+    shown = ", ".join(f"{name} {str(value).lower()}" for name, value in params.items())
     return f"{plan.strategy} ({shown}) on {_span(plan.bars)}"
 
 

@@ -4,8 +4,6 @@ import asyncio
 import os
 from pathlib import Path
 
-from pydantic import SecretStr
-
 from config.settings import Settings
 from engine.errors import OutcryError
 from engine.service import EngineService
@@ -34,11 +32,7 @@ def _say_ready(engine: EngineService) -> None:
 
 def secrets_of(settings: Settings) -> list[str]:
     """Return every secret of the settings, for the log's filter."""
-    held: tuple[SecretStr | None, ...] = (
-        settings.telegram.token,
-        settings.email.password,
-        settings.push.token,
-    )
+    held = (settings.telegram.token, settings.email.password, settings.push.token)
     texts = [secret.get_secret_value() for secret in held if secret is not None]
     return [*texts, settings.push.topic]
 

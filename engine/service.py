@@ -99,7 +99,12 @@ class EngineService:
         self._reporting = Reporting(desk, figures)
         self._bars = BarCloses(desk, self._orders, self._protection, self._runs)
         self._startup = Startup(
-            desk, self._orders, self._fills, self._protection, version=settings.version
+            desk,
+            self._orders,
+            self._fills,
+            self._protection,
+            follow_up=self._bars.follow_up,
+            version=settings.version,
         )
         self._jobs = Jobs(
             desk,
@@ -240,12 +245,9 @@ class EngineService:
             await self._protection.measure()
 
     async def _reported(self, message: OrderReported) -> None:
-        """Put back a protective order that ended unfilled; re-price an entry out of time."""
-        order = await self._orders.reported(message.report)
-        if order is None or not order.state.is_terminal:
-            return
-        if not order.purpose.protects:
-            await self._bars.reprice(order)
+        """Put back a protective order that ended unfilled; follow up an entry out of time."""
+        order = await self._orders.reported(message.report, self._bars.follow_up)
+        if order is None or not order.state.is_terminal or not order.purpose.protects:
             return
         key = (order.book_id, order.instrument_id, order.position_side)
         if key in self.desk.plans:

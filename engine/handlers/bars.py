@@ -263,28 +263,27 @@ class BarCloses:
         entries = [o for o in self._desk.orders.values() if o.purpose is OrderPurpose.ENTRY]
         await self._orders.cancel(entries)
 
-    async def reprice(self, order: Order) -> None:
-        """Follow an entry that ended because its time was up, as its order policy says."""
+    def follow_up(self, order: Order, changes: Changes) -> list[Order]:
+        """Inside the section: what follows an entry that ended because its time was up.
+
+        Returns the intents to send once `changes`, which holds the order's end, is committed.
+        """
         desk = self._desk
         run = desk.runs.get(RunId(order.book_id))
         standing = None if run is None else run.targets.get(order.instrument_id)
+        if order.purpose is not OrderPurpose.ENTRY or not order.state.is_terminal:
+            return []
         expired = order.expires_at is not None and order.expires_at <= desk.clock.now()
         if run is None or standing is None or not run.may_enter or not expired:
-            return
+            return []
         if order.ts_init < standing.bar_time + run.timeframe.delta:
-            return  # the target has changed since: that decision has placed its own orders
+            return []  # the target has changed since: that decision has placed its own orders
         price = desk.price(order.instrument_id)
+        if price is None:
+            return []
         instrument = desk.instruments[order.instrument_id]
-        if price is None or order.purpose is not OrderPurpose.ENTRY:
-            return
-        async with desk.section:
-            changes = Changes()
-            following = followed(
-                order, standing.policy, instrument, price=price, now=desk.clock.now()
-            )
-            ready = self._orders.check(following, changes, from_person=False)
-            await desk.commit(changes)
-        await self._orders.send(ready)
+        following = followed(order, standing.policy, instrument, price=price, now=desk.clock.now())
+        return self._orders.check(following, changes, from_person=False)
 
 
 def _is_standing(standing: StandingTarget | None, signal: Signal, *, adjusts: bool) -> bool:

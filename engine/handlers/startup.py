@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from engine.desk.state import Changes, Desk
+from engine.domain.accounts import TradingState
 from engine.domain.booking import deposit_entry
 from engine.domain.events import PositionDiffered, ServiceStarted, ServiceStopped
 from engine.domain.money import to_text
@@ -14,10 +15,10 @@ from engine.domain.rates import Mark
 from engine.domain.records import ServiceMark
 from engine.domain.runs import Run, RunState
 from engine.errors import StrategyError
-from engine.execution.reports import applied, lost
+from engine.execution.reports import lost
 from engine.execution.requests import Accepted, Lost, Refused, look_up
 from engine.handlers.fills import Fills
-from engine.handlers.orders import Orders
+from engine.handlers.orders import FollowUp, Orders
 from engine.handlers.protection import Protection
 from engine.handlers.runs import ENGINE, load, open_positions, state_changed
 
@@ -37,12 +38,20 @@ class Startup:
     """Brings the desk to where the store and the venue say it is."""
 
     def __init__(
-        self, desk: Desk, orders: Orders, fills: Fills, protection: Protection, *, version: str
+        self,
+        desk: Desk,
+        orders: Orders,
+        fills: Fills,
+        protection: Protection,
+        *,
+        follow_up: FollowUp,
+        version: str,
     ) -> None:
         self._desk = desk
         self._orders = orders
         self._fills = fills
         self._protection = protection
+        self._follow_up = follow_up
         self._version = version
         self._news = Found([], [], [])
         self._known = False  # the account has been booked to before
@@ -60,8 +69,7 @@ class Startup:
         await self._fill_up()
         await self._resolve()
         await self._compare()
-        for key in list(self._desk.plans):
-            await self._protection.restore(key)
+        await self._protect()
         await self._load_runs()
         await self._say(before, pid)
 
@@ -165,12 +173,12 @@ class Startup:
         desk = self._desk
         answer = await look_up(desk.venue, order)
         now = desk.clock.now()
-        changes = Changes()
         match answer:
             case Accepted(report):
-                changes.order(applied(order, report))
+                stands = now <= report.ts_event  # market time, as above
+                await self._orders.reported(report, self._follow_up if stands else None)
             case Lost(message):
-                changes.order(lost(order, message, now))
+                await self._orders.settle(lost(order, message, now))
                 self._news.waiting.append(f"order {order.client_order_id} is in doubt: {message}")
             case Refused():
                 if _is_unsent(order) and now <= order.ts_init:
@@ -178,12 +186,10 @@ class Startup:
                     return
                 ended = OrderState.EXPIRED if _is_unsent(order) else OrderState.CANCELLED
                 message = "proved unsent at the restart" if _is_unsent(order) else "gone"
-                changes.order(order.moved(ended, at=now, message=message))
+                await self._orders.settle(order.moved(ended, at=now, message=message))
                 self._news.changed.append(
                     f"{order.side.value} {to_text(order.quantity)} {order.instrument_id}: {message}"
                 )
-        async with desk.section:
-            await desk.commit(changes)
 
     async def _compare(self) -> None:
         """Hold our net positions against the venue's; entries wait where they differ."""
@@ -206,6 +212,22 @@ class Startup:
                 )
             )
         await desk.commit(changes)
+
+    async def _protect(self) -> None:
+        """Finish what a crash cut off: exits of open positions are placed, the others removed.
+
+        Where trading is halted, what could add exposure is cancelled once more.
+        """
+        desk = self._desk
+        left = {
+            (order.book_id, order.instrument_id, order.position_side): None
+            for order in desk.orders.values()
+            if order.purpose.protects
+        }
+        for key in (*desk.plans, *(key for key in left if key not in desk.plans)):
+            await self._protection.restore(key)
+        if desk.trading_state is TradingState.HALTED:
+            await self._orders.cancel([o for o in desk.orders.values() if o.adds_exposure])
 
     # --- strategies --------------------------------------------------------------------------
 

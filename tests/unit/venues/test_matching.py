@@ -320,6 +320,16 @@ def test_partial_fill_of_one_exit_reduces_its_group():
     assert table.book.cash[BASE] == D(8)
 
 
+def test_sell_whose_asset_has_gone_to_a_reduce_only_order_ends_unfilled():
+    table = Table(balances={USDT: D(100), BASE: D(2)})
+    resting = table.place(order("sell", "2", "limit", limit_price="105"))
+    table.place(order("sell", "1.5", reduce_only=True))
+    assert prices(table.shows(bar(0, "100 101 99 100"))) == [(D("1.5"), D(100))]
+    assert prices(table.shows(bar(1, "100 106 99 100"))) == [(D("0.5"), D(105))]
+    assert (resting.state, resting.message) == (OrderState.CANCELLED, NO_FUNDS)
+    assert table.book.cash[BASE] == 0
+
+
 # --- fees -----------------------------------------------------------------------------------
 
 
@@ -365,13 +375,25 @@ def test_limit_that_arrives_inside_a_bar_counts_its_close_and_not_what_came_befo
     assert stop.state is OrderState.FILLED
 
 
-def test_stop_that_arrives_inside_a_bar_takes_the_worse_of_trigger_and_close():
+@pytest.mark.parametrize(
+    ("side", "trigger", "prices_of_bar", "filled"),
+    [
+        ("sell", "96", "100 101 90 91", "91"),
+        ("sell", "96", "100 101 90 99", "96"),
+        ("buy", "104", "100 110 99 109", "109"),
+        ("buy", "104", "100 110 99 101", "104"),
+    ],
+)
+def test_stop_that_arrives_inside_a_bar_takes_the_worse_of_trigger_and_close(
+    side, trigger, prices_of_bar, filled
+):
     table = Table(balances=BULLISH)
     late = timedelta(seconds=6)
-    table.place(order("sell", "1", "stop", trigger_price="96"), delay=late)
+    table.place(order(side, "1", "stop", trigger_price=trigger), delay=late)
     table.now = minute(0) + late
-    table.opens(coming := bar(0, "100 101 90 91"))
-    assert prices(table.closes(coming)) == [(D(1), D(91))]
+    coming = bar(0, prices_of_bar)
+    table.opens(coming)
+    assert prices(table.closes(coming)) == [(D(1), D(filled))]
 
 
 # --- derivatives ----------------------------------------------------------------------------

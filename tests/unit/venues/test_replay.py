@@ -103,6 +103,7 @@ async def test_empty_and_missing_bars_fill_nothing():
     series.state[2] = STATE_CODES[BarState.MISSING]
     venue = replay(series)
     stream = venue.stream(everything(series))
+    await venue.submit_order(order("buy", "1", "limit", limit_price="89.50"))
     await until(stream, BarsClosed)
     await venue.submit_order(order("buy", "1"))
     (fill,) = fills_of(await until(stream, ReplayEnded))

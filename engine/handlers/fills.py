@@ -1,6 +1,7 @@
 """A fill arrived: book it once, tell it, and bring the position's protection in line."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from engine.desk.state import Changes, Desk, PlanKey
 from engine.desk.trades import trade_view
@@ -139,9 +140,20 @@ class Fills:
                 entry_quantity=position.quantity,
                 best_price=position.average_price,
                 stop_price=None,
+                last_bar=self._last_bar(key),
                 tag="" if order is None else order.reason,
             )
         )
+
+    def _last_bar(self, key: PlanKey) -> datetime | None:
+        """Return a start that only bars from before the position have: it did not live in them.
+
+        A replay that stands at an instant tells its bars again after a restart.
+        """
+        desk = self._desk
+        run = desk.runs.get(RunId(key[0]))
+        opened_at = desk.position(key[0], key[1]).opened_at
+        return None if run is None or opened_at is None else opened_at - run.timeframe.delta
 
     def _wanted_plan(self, key: PlanKey) -> ExitPlan | None:
         """Return the plan of the run's standing target.

@@ -190,9 +190,12 @@ class Runs:
             after = replace(
                 current, state=RunState.STOPPED, targets={}, updated_at=desk.clock.now()
             )
-            changes.events.append(
-                state_changed(desk, current, RunState.STOPPED, command.actor.id, "handed to manual")
-            )
+            if current.state is not RunState.STOPPED:
+                changes.events.append(
+                    state_changed(
+                        desk, current, RunState.STOPPED, command.actor.id, "handed to manual"
+                    )
+                )
             changes.runs[run.id] = after
             await desk.commit(changes)
         for adjustment in adjustments:

@@ -1,7 +1,6 @@
 """Marks inbox rows as finished, many in one commit, off the path of the answers."""
 
 import asyncio
-from dataclasses import dataclass
 
 import structlog
 
@@ -11,13 +10,6 @@ from engine.ports import UnitOfWorkFactory, WallClock
 _RETRY_SECONDS = 1.0
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Finished:
-    update_id: int
-    state: str
-    note: str
 
 
 class InboxMarks:
@@ -30,12 +22,12 @@ class InboxMarks:
     def __init__(self, unit_of_work: UnitOfWorkFactory, wall: WallClock) -> None:
         self._unit_of_work = unit_of_work
         self._wall = wall
-        self._pending: list[_Finished] = []
+        self._pending: list[tuple[int, str, str]] = []
         self._wake = asyncio.Event()
 
     def finish(self, update_id: int, state: str = "done", note: str = "") -> None:
         """Note that an update needs nothing more."""
-        self._pending.append(_Finished(update_id=update_id, state=state, note=note[:200]))
+        self._pending.append((update_id, state, note[:200]))
         self._wake.set()
 
     async def run(self) -> None:
@@ -67,7 +59,6 @@ class InboxMarks:
         if not batch:
             return
         async with self._unit_of_work() as uow:
-            for item in batch:
-                await uow.inbox.finish(item.update_id, item.state, item.note)
+            await uow.inbox.finish_all(batch)
             await uow.commit()
         del self._pending[: len(batch)]

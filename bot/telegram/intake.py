@@ -244,13 +244,11 @@ class Intake:
     async def _store(self, batch: Sequence[tuple[Judged, bytes]]) -> list[Judged]:
         """Insert a batch in one commit; return those that were not there yet."""
         now = self._s.wall.now()
-        new = []
         async with self._s.unit_of_work() as uow:
-            for judged, body in batch:
-                if await uow.inbox.add(_row(judged, body, now)):
-                    new.append(judged)
+            new = await uow.inbox.add_all([_row(judged, body, now) for judged, body in batch])
             await uow.commit()
-        return new
+        first = {judged.update.update_id: judged for judged, _ in reversed(batch)}
+        return [judged for update_id, judged in sorted(first.items()) if update_id in new]
 
     def _forget_old_offset(self) -> None:
         if self._s.wall.monotonic() - self._last_update > _FORGET_OFFSET_SECONDS:

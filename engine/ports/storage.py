@@ -168,12 +168,23 @@ class InboxRepository(Protocol):
         """Insert; False and no change when the update id is there already."""
         ...
 
+    async def add_all(self, updates: Sequence[InboxUpdate]) -> frozenset[int]:
+        """Insert a whole batch at once; return the update ids that were not there already.
+
+        Of several with one id the first counts.
+        """
+        ...
+
     async def last_id(self) -> int | None: ...
     async def pending(self) -> tuple[InboxUpdate, ...]:
         """Return updates in state "received", oldest first."""
         ...
 
     async def finish(self, update_id: int, state: str, note: str = "") -> None: ...
+    async def finish_all(self, marks: Sequence[tuple[int, str, str]]) -> None:
+        """Finish several at once: (update id, state, note) each, in that order."""
+        ...
+
     async def prune(self, before: datetime) -> int:
         """Delete finished updates received before that; return how many. Keeps the newest."""
         ...

@@ -26,6 +26,30 @@ async def test_an_update_is_taken_once(unit_of_work: UnitOfWorkFactory) -> None:
         assert await uow.inbox.last_id() == 8
 
 
+async def test_a_batch_of_updates_is_taken_at_once(unit_of_work: UnitOfWorkFactory) -> None:
+    async with unit_of_work() as uow:
+        assert await uow.inbox.add_all([]) == frozenset()
+        assert await uow.inbox.add(update(8))
+        batch = [update(7), update(8, body=b"another"), update(9), update(9, body=b"twice")]
+        assert await uow.inbox.add_all(batch) == {7, 9}
+        await uow.commit()
+    async with unit_of_work() as uow:
+        assert await uow.inbox.pending() == (update(7), update(8), update(9))
+        await uow.inbox.finish_all([])
+        await uow.inbox.finish_all([(7, "done", ""), (9, "refused", "unknown"), (404, "done", "")])
+        assert await uow.inbox.pending() == (update(8),)
+        assert await uow.inbox.add_all([update(7), update(9)]) == frozenset()
+
+
+async def test_a_batch_that_is_not_committed_was_never_there(
+    unit_of_work: UnitOfWorkFactory,
+) -> None:
+    async with unit_of_work() as uow:
+        await uow.inbox.add_all([update(1), update(2)])
+    async with unit_of_work() as uow:
+        assert await uow.inbox.pending() == ()
+
+
 async def test_pruning_keeps_what_waits_and_the_newest(unit_of_work: UnitOfWorkFactory) -> None:
     async with unit_of_work() as uow:
         for number in (1, 2, 3, 4):

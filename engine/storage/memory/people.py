@@ -1,6 +1,6 @@
 """Repositories of what people are told and say: inbox, tickets, deliveries, slots, cursors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
@@ -34,6 +34,9 @@ class MemoryInbox(Staged[int, InboxUpdate]):
     async def add(self, update: InboxUpdate) -> bool:
         return await self.insert(update.update_id, update)
 
+    async def add_all(self, updates: Sequence[InboxUpdate]) -> frozenset[int]:
+        return frozenset([update.update_id for update in updates if await self.add(update)])
+
     async def last_id(self) -> int | None:
         return max((update.update_id for update in self.rows()), default=None)
 
@@ -45,6 +48,10 @@ class MemoryInbox(Staged[int, InboxUpdate]):
         update = self.find(update_id)
         if update is not None:
             await self.put(update_id, replace(update, state=state, note=note))
+
+    async def finish_all(self, marks: Sequence[tuple[int, str, str]]) -> None:
+        for update_id, state, note in marks:
+            await self.finish(update_id, state, note)
 
     async def prune(self, before: datetime) -> int:
         newest = await self.last_id()

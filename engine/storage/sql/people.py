@@ -1,5 +1,6 @@
 """Repositories of what people say and are told, over SQL."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import bindparam, delete, func, select, update
@@ -27,6 +28,9 @@ class SqlCursors(SqlRepository):
 
 class SqlInbox(SqlRepository):
     _last = select(func.max(t.inbox.c.update_id))
+    _known = select(t.inbox.c.update_id).where(
+        t.inbox.c.update_id.in_(bindparam("ids", expanding=True))
+    )
     _pending = select(t.inbox).where(t.inbox.c.state == "received").order_by(t.inbox.c.update_id)
     _finish = (
         update(t.inbox)
@@ -43,6 +47,15 @@ class SqlInbox(SqlRepository):
     async def add(self, update: InboxUpdate) -> bool:
         return await self._transaction.insert_once(t.inbox, values(update))
 
+    async def add_all(self, updates: Sequence[InboxUpdate]) -> frozenset[int]:
+        """Look and insert under the write lock: two round trips for a whole batch."""
+        await self._transaction.begin_writing()
+        by_id = {update.update_id: update for update in reversed(updates)}
+        rows = await self._transaction.rows(self._known, {"ids": list(by_id)})
+        new = [by_id[update_id] for update_id in by_id.keys() - {row["update_id"] for row in rows}]
+        await self._transaction.insert_all(t.inbox, [values(update) for update in new])
+        return frozenset(update.update_id for update in new)
+
     async def last_id(self) -> int | None:
         last: int | None = await self._transaction.scalar(self._last)
         return last
@@ -53,6 +66,12 @@ class SqlInbox(SqlRepository):
     async def finish(self, update_id: int, state: str, note: str = "") -> None:
         parameters = {"key": update_id, "new_state": state, "new_note": note}
         await self._transaction.write(self._finish, parameters)
+
+    async def finish_all(self, marks: Sequence[tuple[int, str, str]]) -> None:
+        await self._transaction.write_all(
+            self._finish,
+            [{"key": key, "new_state": state, "new_note": note} for key, state, note in marks],
+        )
 
     async def prune(self, before: datetime) -> int:
         return await self._transaction.write(self._prune, {"before": before})

@@ -157,6 +157,18 @@ class SqlTransaction:
         """Insert now; False and no change when a unique key is there."""
         return await self.write(self._connections.statements.insert_once(table), values) == 1
 
+    async def write_all(
+        self, statement: Executable, parameters: Sequence[Mapping[str, object]]
+    ) -> None:
+        """Run a change once for each of the parameters, in one round trip; for none do nothing."""
+        if parameters:
+            await self.begin_writing()
+            await self._execute(statement, parameters)
+
+    async def insert_all(self, table: Table, rows: Sequence[Values]) -> None:
+        """Insert several at once; those whose unique key is there are left out."""
+        await self.write_all(self._connections.statements.insert_once(table), rows)
+
     def save(self, table: Table, values: Values, *keys: str) -> None:
         """Insert or replace by `keys`, before the next read or the commit."""
         self._check()

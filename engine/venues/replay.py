@@ -3,8 +3,6 @@
 How an instant goes, and when an order from chat fills: docs/adr/0006-replay-market.md.
 """
 
-import hashlib
-import json
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -40,8 +38,9 @@ from engine.ports import (
 )
 from engine.venues.admission import NOTHING_PLACED, check_order
 from engine.venues.book import Book, WorkingOrder
-from engine.venues.bookstore import BookStore, Journal, encode, restore
+from engine.venues.bookstore import BookStore
 from engine.venues.funds import locks
+from engine.venues.keeping import BookKeeper
 from engine.venues.matching import BarOpen, Matcher
 from engine.venues.models import Draw, FillModels
 from engine.venues.pace import Pace
@@ -108,15 +107,13 @@ class ReplayVenue:
         self._models = models or FillModels()
         self._seed = seed
         self._matcher = Matcher(self._book, self._models, seed)
-        self._store = store
-        self._journal = None if store is None else Journal(store)
+        self._keeper = BookKeeper(self._book, store, prints=self._tape.prints(), seed=seed)
         self._pace = Pace(wall, speed)
         self._timed: list[WorkingOrder] = []
         self._outbox: deque[VenueMessage] = deque()
         self._wanted: set[tuple[InstrumentId, Timeframe]] = set()
         self._shows_all = True
         self._is_open = False
-        self._is_marked = False  # the store knows which data the books belong to
         self._ended = False
         self._next = 0  # index of the first closing on the tape that has not happened
         self._now_ms = plan.start_ms
@@ -143,36 +140,14 @@ class ReplayVenue:
         """Read the books and set the market clock; every other method does so first."""
         if self._is_open:
             return
+        cursor_ms = self._keeper.load()
         self._is_open = True
-        page = None if self._store is None else self._store.read()
-        if page is not None and page.markers:
-            self._check_same_data(page.markers)
-            self._is_marked = True
-            restore(self._book, page)
-            self._stand_at(int(page.markers["cursor"]), resumed=True)
-        else:
+        if cursor_ms is None:
             self._stand_at(self._start_ms, resumed=False)
-            await self._commit()
+            await self._keeper.commit(self._now_ms)
+        else:
+            self._stand_at(cursor_ms, resumed=True)
         self._clock.advance_to(self._now)
-
-    def _check_same_data(self, markers: Mapping[str, str]) -> None:
-        stored: dict[str, str] = json.loads(markers["data"])
-        present = self._fingerprints()
-        changed = sorted(name for name, print_ in stored.items() if present.get(name) != print_)
-        if changed or markers["seed"] != str(self._seed):
-            what = ", ".join(changed) or "another seed"
-            raise ConfigError(
-                f"The replay stands in the middle of other data ({what}). Nothing was changed. "
-                "Bring back the same files and settings, or start afresh (--fresh)."
-            )
-
-    def _fingerprints(self) -> dict[str, str]:
-        prints = {}
-        for one in self._tape.series:
-            digest = hashlib.sha256(one.bars.timestamp.tobytes())
-            digest.update(one.bars.close.tobytes())
-            prints[f"{one.instrument_id} {one.bars.timeframe}"] = digest.hexdigest()[:16]
-        return prints
 
     def _stand_at(self, now_ms: int, *, resumed: bool) -> None:
         """Stand at an instant whose matching is done, its bars not handled yet if resumed."""
@@ -211,8 +186,7 @@ class ReplayVenue:
 
     async def close(self) -> None:
         """Write what waits and let go of the books; harmless when repeated."""
-        if self._journal is not None:
-            await self._journal.close()
+        await self._keeper.close()
 
     # --- the stream -----------------------------------------------------------------------
 
@@ -242,8 +216,8 @@ class ReplayVenue:
                 await self._pace.until_stirred()
             elif await self._pace.wait(self._now_ms, due_ms, self._step_ms):
                 self._move_to(due_ms)
-                if self._journal is not None:
-                    await self._commit()
+                if self._keeper.keeps:
+                    await self._keeper.commit(self._now_ms)
                 yield TimeAdvanced(self._now)
 
     def _subscribe(self, subscriptions: Iterable[tuple[InstrumentId, Timeframe]]) -> None:
@@ -329,24 +303,13 @@ class ReplayVenue:
                 self._outbox.extend(self._matcher.at_open(_opening(bar, lane.last), self._now))
         if not self._outbox:
             return False
-        await self._commit()
+        await self._keeper.commit(self._now_ms)
         return True
-
-    async def _commit(self) -> None:
-        if self._journal is None:
-            return
-        change = self._book.take_dirty()
-        markers = {"cursor": str(self._now_ms)}
-        if not self._is_marked:
-            markers |= {"data": json.dumps(self._fingerprints()), "seed": str(self._seed)}
-            self._is_marked = True
-        await self._journal.write(encode(self._book, change, markers))
 
     async def _flush(self) -> None:
         """Return when what will be answered is on disk."""
         await self.open()
-        if self._journal is not None:
-            await self._journal.flush()
+        await self._keeper.flush()
 
     # --- orders ---------------------------------------------------------------------------
 
@@ -368,7 +331,7 @@ class ReplayVenue:
                 await self._flush()
             else:
                 working = self._accept(order)
-                await self._commit()
+                await self._keeper.commit(self._now_ms)
         except StorageError as exc:
             raise OrderStateUnknown(
                 f"{order.instrument_id}: {exc} The order may or may not be there.",
@@ -405,7 +368,7 @@ class ReplayVenue:
             raise OrderNotFound(f"{order.instrument_id}: order {order.client_order_id} {state}.")
         report = self._matcher.end(working, OrderState.CANCELLED, self._now, "")
         try:
-            await self._commit()
+            await self._keeper.commit(self._now_ms)
         except StorageError as exc:
             raise OrderStateUnknown(f"{order.instrument_id}: {exc}") from exc
         self._outbox.append(report)

@@ -1,5 +1,6 @@
 """Recorded series laid on one time line: which bars close when, and which bar is under way."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -184,6 +185,15 @@ class Tape:
     def index_at(self, instant_ms: int) -> int:
         """Return the index of the first closing at or after an instant."""
         return int(np.searchsorted(self.ends, instant_ms, side="left"))
+
+    def prints(self) -> dict[str, str]:
+        """Return a digest of every series, by its name: equal data, equal digests."""
+        digests = {}
+        for one in self.series:
+            digest = hashlib.sha256(one.bars.timestamp.tobytes())
+            digest.update(one.bars.close.tobytes())
+            digests[f"{one.instrument_id} {one.bars.timeframe}"] = digest.hexdigest()[:16]
+        return digests
 
     def seek(self, now_ms: int) -> None:
         for lane in self.lanes.values():

@@ -1,0 +1,82 @@
+"""A book that a store keeps: taken up where it stood, and written as it moves."""
+
+import json
+from collections.abc import Mapping
+
+from engine.errors import ConfigError
+from engine.venues.book import Book
+from engine.venues.bookstore import BookStore, Journal, encode, restore
+
+
+class BookKeeper:
+    """Ties a book to its store; without a store everything here does nothing.
+
+    Args:
+        prints: What the books belong to: a digest by series name.
+        seed: Of everything random; the books belong to it as well.
+    """
+
+    def __init__(
+        self, book: Book, store: BookStore | None, *, prints: Mapping[str, str], seed: int
+    ) -> None:
+        self._book = book
+        self._store = store
+        self._journal = None if store is None else Journal(store)
+        self._origin = {"data": json.dumps(dict(prints)), "seed": str(seed)}
+        self._is_marked = False  # the store knows where the books belong
+
+    @property
+    def keeps(self) -> bool:
+        """Tell whether there is a store."""
+        return self._journal is not None
+
+    def load(self) -> int | None:
+        """Restore the book; return the instant it stood at (ms since the epoch), None if new.
+
+        Raises:
+            ConfigError: The stored books belong to other data or another seed.
+            StorageError: They can't be read.
+        """
+        page = None if self._store is None else self._store.read()
+        if page is None or not page.markers:
+            return None
+        self._check_origin(page.markers)
+        self._is_marked = page.markers["data"] == self._origin["data"]
+        restore(self._book, page)
+        return int(page.markers["cursor"])
+
+    def _check_origin(self, markers: Mapping[str, str]) -> None:
+        """Series may join; those that the books were made with have to be there unchanged."""
+        stored: dict[str, str] = json.loads(markers["data"])
+        present: dict[str, str] = json.loads(self._origin["data"])
+        changed = sorted(name for name, digest in stored.items() if present.get(name) != digest)
+        if changed or markers["seed"] != self._origin["seed"]:
+            raise ConfigError(
+                "The replay stands in the middle of other data "
+                f"({', '.join(changed) or 'another seed'}). Nothing was changed. "
+                "Bring back the same files and settings, or start afresh (--fresh)."
+            )
+
+    async def commit(self, now_ms: int) -> None:
+        """Write what moved, together with the instant; return when it is on disk.
+
+        Raises:
+            StorageError: It can't be written.
+        """
+        if self._journal is None:
+            return
+        markers = {"cursor": str(now_ms)}
+        if not self._is_marked:
+            markers |= self._origin
+            self._is_marked = True
+        await self._journal.write(encode(self._book, self._book.take_dirty(), markers))
+
+    async def flush(self) -> None:
+        """Return when everything committed so far is on disk."""
+        if self._journal is not None:
+            await self._journal.flush()
+
+    async def close(self) -> None:
+        """Write what waits and let go of the store."""
+        if self._journal is not None:
+            await self._journal.close()

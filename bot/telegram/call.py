@@ -61,7 +61,6 @@ class Tools:
     settings: TelegramSettings
     registry: Registry
     offers: Offers
-    version: str
     send: "Send"
     health: Callable[[], Sequence[ComponentHealth]]
     charts: ChartMaker | None = None

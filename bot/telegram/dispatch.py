@@ -30,6 +30,7 @@ from render.views.outcomes import outcome_text
 
 KILL = "kill"
 _GRACE_SECONDS = 0.5
+_MAKE_WAY_SECONDS = 1.0
 
 _log = structlog.get_logger(__name__)
 
@@ -58,6 +59,7 @@ class Dispatcher:
         self._lanes = Lanes(self._pool, patience=settings.lane_patience, depth=settings.lane_depth)
         self._late: dict[int, list[Late]] = {}
         self._overflow: dict[int, int] = {}
+        self._backlog_since: float | None = None  # monotonic: since when batches come full
 
     # --- taking in ---------------------------------------------------------------------------
 
@@ -74,12 +76,32 @@ class Dispatcher:
                 rest.append(incoming)
         return rest
 
-    def take(self, batch: Sequence[Incoming]) -> None:
-        """Hand updates to their lanes."""
+    def take(self, batch: Sequence[Incoming], *, last: bool) -> None:
+        """Hand updates to their lanes.
+
+        Args:
+            last: Nothing more is queued at the server. Until then the lanes stand still for up
+                to a second: a kill may be in the next batch, and answers would delay it.
+        """
+        self._make_way(last)
         for incoming in batch:
             self._route(incoming)
+        if last:
+            self._flush_late()
 
-    def flush_late(self) -> None:
+    def _make_way(self, last: bool) -> None:
+        now = self._desk.tools.wall.monotonic()
+        if last:
+            self._backlog_since = None
+        elif self._backlog_since is None:
+            self._backlog_since = now
+        waited = 0.0 if self._backlog_since is None else now - self._backlog_since
+        if last or waited > _MAKE_WAY_SECONDS:
+            self._lanes.release()
+        else:
+            self._lanes.hold()
+
+    def _flush_late(self) -> None:
         """Answer what was sent while nobody listened: one message a chat."""
         late, self._late = self._late, {}
         for chat_id, items in late.items():

@@ -103,6 +103,7 @@ class Intake:
         self._last_update = sources.wall.monotonic()
         self._failures = 0
         self._told = ""
+        self._more = False  # the last batch was full: more may be queued at the server
 
     async def run(self) -> None:
         """Look at what an earlier process left, then poll."""
@@ -117,9 +118,12 @@ class Intake:
         self._recover(left)
         await self._store_until_done(first)
         while True:
+            # After a full batch ask without waiting: whether more is queued is worth knowing.
+            seconds = 0 if self._more else self._settings.poll_timeout
             try:
-                batch = await self._poll(self._settings.poll_timeout)
+                batch = await self._poll(seconds)
             except _Trouble as exc:
+                self._no_more()
                 await self._pause(exc)
                 continue
             self._recovered_well()
@@ -204,16 +208,23 @@ class Intake:
     async def _store_until_done(self, bodies: Sequence[msgspec.Raw]) -> None:
         """Commit a batch, hand it on, and only then move the offset."""
         if not bodies:
+            self._no_more()
             self._forget_old_offset()
             return
         self._last_update = self._s.wall.monotonic()
         batch = self._judge(bodies)
         new = await self._store_however_long(batch)
-        if new:
-            self._consumer.take(new, last=len(bodies) < BATCH)
+        self._more = len(bodies) >= BATCH
+        self._consumer.take(new, last=not self._more)
         if batch:
             self._offset = max(judged.update.update_id for judged, _ in batch) + 1
         await asyncio.sleep(0)  # a kill of this batch runs before the next poll goes out
+
+    def _no_more(self) -> None:
+        """Tell that a run of full batches is over."""
+        if self._more:
+            self._more = False
+            self._consumer.take((), last=True)
 
     def _judge(self, bodies: Sequence[msgspec.Raw]) -> list[tuple[Judged, bytes]]:
         batch = []

@@ -27,6 +27,16 @@ class Lanes:
         self._patience = patience
         self._depth = depth
         self._waiting: dict[int, deque[Job]] = {}
+        self._open = asyncio.Event()
+        self._open.set()
+
+    def hold(self) -> None:
+        """Begin no further job until `release`; jobs are still taken, up to `depth`."""
+        self._open.clear()
+
+    def release(self) -> None:
+        """Go on after `hold`."""
+        self._open.set()
 
     def submit(self, actor_id: int, job: Job, *, always: bool = False) -> bool:
         """Put a job into the actor's lane; False, and nothing happens, where that is full.
@@ -48,6 +58,7 @@ class Lanes:
         waiting = self._waiting[actor_id]
         try:
             while waiting:
+                await self._open.wait()
                 task = self._pool.spawn(_run(waiting.popleft()))
                 await asyncio.wait((task,), timeout=self._patience)
         finally:

@@ -61,6 +61,7 @@ class TelegramService:
         """Put the parts together; nothing is opened before `run`.
 
         Args:
+            version: Ours, told to Telegram with each request.
             charts: Draws pictures; without it /chart and /equity answer with numbers.
             others_health: How parts outside the engine are, this one left out, for /health.
             jitter: Numbers from 0 to 1 that spread back-off; random ones by default.
@@ -73,7 +74,8 @@ class TelegramService:
         self._clock = ServerClock(wall)
         self._condition = Condition(wall)
         self._requests = tuple(
-            AiohttpRequest(self._clock, base_url=settings.base_url) for _ in range(2)
+            AiohttpRequest(self._clock, base_url=settings.base_url, agent=f"outcry/{version}")
+            for _ in range(2)
         )
         polls, calls = self._requests
         self._bot = QuietBot(
@@ -97,7 +99,6 @@ class TelegramService:
             settings=settings,
             registry=self._registry,
             offers=confirmations,
-            version=version,
             send=self._commands,
             health=lambda: (self.health(), *others_health()),
             charts=charts,
@@ -153,9 +154,7 @@ class TelegramService:
     def take(self, batch: Sequence[Judged], *, last: bool) -> None:
         """Answer a stored batch: kills first."""
         rest = self._dispatcher.take_kills(self._incoming(batch))
-        self._dispatcher.take(rest)
-        if last:
-            self._dispatcher.flush_late()
+        self._dispatcher.take(rest, last=last)
         for judged in batch:
             self._turn_away(judged)
 

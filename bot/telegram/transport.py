@@ -90,9 +90,22 @@ class QuietBot(Bot):
 class AiohttpRequest(BaseRequest):
     """One connection pool to one Bot API server."""
 
-    __slots__ = ("_clock", "_read_seconds", "_session", "_trust_env")
+    __slots__ = ("_agent", "_clock", "_read_seconds", "_session", "_trust_env")
 
-    def __init__(self, clock: ServerClock, *, base_url: str, read_seconds: float = 10.0) -> None:
+    def __init__(
+        self,
+        clock: ServerClock,
+        *,
+        base_url: str,
+        read_seconds: float = 10.0,
+        agent: str = "outcry",
+    ) -> None:
+        """Store what is used; `initialize` opens the pool.
+
+        Args:
+            agent: The `User-Agent` of every request.
+        """
+        self._agent = agent
         self._clock = clock
         self._read_seconds = read_seconds
         self._trust_env = not is_loopback(base_url)  # a proxy can't reach our own machine
@@ -107,7 +120,7 @@ class AiohttpRequest(BaseRequest):
             self._session = aiohttp.ClientSession(
                 trust_env=self._trust_env,
                 auto_decompress=True,
-                headers={"User-Agent": "outcry"},
+                headers={"User-Agent": self._agent},
                 connector=aiohttp.TCPConnector(limit=64, ttl_dns_cache=60),
             )
 

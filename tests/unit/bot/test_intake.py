@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
+import pytest
 
 from bot.telegram.auth import Action, Gatekeeper
 from bot.telegram.condition import Condition
@@ -132,8 +133,16 @@ async def test_the_offset_follows_what_was_stored() -> None:
 
 
 async def test_a_full_batch_says_that_more_is_queued() -> None:
-    _, taken, _ = await poll(good(*(typed(number) for number in range(1, 101))), good(typed(101)))
-    assert [last for _, last in taken.batches] == [False, True]
+    full = good(*(typed(number) for number in range(1, 101)))
+    server, taken, _ = await poll(full, full, good(typed(101)))
+    assert [last for _, last in taken.batches] == [False, False, True]
+    assert [asked["timeout"] for asked in server.asked] == ["0", "0", "0", "25"]
+
+
+@pytest.mark.parametrize("then", [(200, {"ok": True, "result": []}), (500, b"")])
+async def test_a_full_batch_that_was_the_last_holds_nothing_up(then: tuple[int, object]) -> None:
+    _, taken, _ = await poll(good(*(typed(number) for number in range(1, 101))), then)
+    assert [(len(ids), last) for ids, last in taken.batches] == [(100, False), (0, True)]
 
 
 async def test_an_update_known_from_before_is_not_taken_again() -> None:
@@ -143,7 +152,7 @@ async def test_an_update_known_from_before_is_not_taken_again() -> None:
         await uow.inbox.finish(7, "done")
         await uow.commit()
     server, taken, _ = await poll(good(typed(7), typed(8)), storage=storage)
-    assert taken.batches == [([8], True)]
+    assert taken.batches[-1] == ([8], True)
     assert server.asked[1]["offset"] == "9"
 
 

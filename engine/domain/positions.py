@@ -77,7 +77,6 @@ class PositionFold:
 
     __slots__ = (
         "_after_trade",
-        "_ended",
         "_lots",
         "book_id",
         "cost",
@@ -108,7 +107,6 @@ class PositionFold:
         self.last: Movement | None = None
         self._lots: deque[tuple[Decimal, Decimal]] | None = deque() if fifo else None
         self._after_trade = False  # the last trip that ended is trades[-1]
-        self._ended = 0  # trades before the present movement: its base fee may end another
 
     def copy(self) -> "PositionFold":
         """Return an independent copy, to go back to when an earlier movement arrives."""
@@ -143,7 +141,7 @@ class PositionFold:
     def fold(self, movement: Movement) -> Folded:
         """Apply the next movement in canonical order."""
         self.last = movement
-        before, self._ended = self.realized_converted, len(self.trades)
+        before, ended = self.realized_converted, len(self.trades)
         reduced = False
         fees, funding = movement.fees, movement.funding
         for leg in movement.legs:
@@ -159,7 +157,7 @@ class PositionFold:
             self._charge(fees, funding)
         return Folded(
             self.realized_converted - before if reduced else None,
-            self.trades[-1] if len(self.trades) > self._ended else None,
+            self.trades[-1] if len(self.trades) > ended else None,
         )
 
     def _reduce(
@@ -233,7 +231,6 @@ class PositionFold:
             self.side,
             at=movement.ts_event,
             entry_id=movement.entry_id,
-            nth=len(self.trades) - self._ended,
         )
         self._after_trade = trade is not None
         if trade is None:

@@ -105,14 +105,13 @@ class OpenTrip:
         *,
         at: datetime,
         entry_id: EntryId,
-        nth: int,
     ) -> RoundTrip | None:
         """Return the round trip, or None if nothing of it was exited by a trade."""
         if not self.exited:
             return None
-        last = f"|{nth}" if nth else ""
         return RoundTrip(
-            key=f"{at.isoformat(timespec='microseconds')}|{entry_id}{last}",
+            # unique: a second trip that one entry ends was not exited by a trade
+            key=f"{at.isoformat(timespec='microseconds')}|{entry_id}",
             book_id=book_id,
             instrument_id=instrument.id,
             side=side,

@@ -111,13 +111,17 @@ def test_balances_are_the_holding_postings_where_only_spot_is_traded(story: Stor
 
 @given(stories())
 def test_per_asset_what_was_made_and_flowed_is_cash_plus_open_cost(story: Story) -> None:
+    assert_adds_up(story.ledger)
+
+
+def assert_adds_up(ledger: Ledger) -> None:
     settled: dict[AssetId, Decimal] = defaultdict(Decimal)
     with exact():
-        for asset, amount in story.ledger.cash().items():
+        for asset, amount in ledger.cash().items():
             settled[asset] += amount
-        for position in story.ledger.positions():
+        for position in ledger.positions():
             settled[position.instrument.settlement] += position.cost
-        for asset, totals in story.ledger.totals_by_asset().items():
+        for asset, totals in ledger.totals_by_asset().items():
             assert totals.net + totals.flows == settled.pop(asset, ZERO)
     assert not any(settled.values())
 
@@ -208,6 +212,28 @@ def test_any_order_and_any_repetition_gives_the_same_ledger(
     told = [*story.entries, *repeated]
     chance.shuffle(told)
     assert state(story.told_to_a_new_ledger(told)) == state(story.ledger)
+
+
+@given(stories(), st.randoms(use_true_random=False))
+def test_the_account_adds_up_at_every_moment_however_it_is_told(
+    story: Story, chance: random.Random
+) -> None:
+    told = list(story.entries)
+    chance.shuffle(told)
+    for count in range(1, len(told) + 1):
+        assert_adds_up(story.told_to_a_new_ledger(told[:count]))
+
+
+@given(stories())
+def test_a_bust_leaves_what_there_would_be_without_its_fill(story: Story) -> None:
+    busted = {entry.corrects for entry in story.entries if entry.corrects is not None}
+    left = [e for e in story.entries if e.entry_id not in busted and e.corrects is None]
+    clean = story.told_to_a_new_ledger(left)
+    assert clean.positions() == story.ledger.positions()
+    assert clean.trades() == story.ledger.trades()
+    assert clean.totals() == story.ledger.totals()
+    for asset, amount in story.ledger.cash().items():
+        assert amount == clean.cash().get(asset, ZERO)
 
 
 @given(stories())

@@ -672,3 +672,64 @@ def test_a_loss_in_another_asset_is_realised_at_the_rate_of_its_exit() -> None:
     assert books.totals().realized == -6000
     assert books.totals_by_asset()[BTC].realized == D("-0.1")
     assert [t.pnl for t in books.trades()] == [-6000]
+
+
+def test_a_rebate_in_the_base_may_end_what_its_own_fill_opened() -> None:
+    books = ledger(entry(1, BUY, "1", "100"))
+    # sells a little more than is held; the rebate buys that little back
+    booked = books.book(entry(2, SELL, "1.01", "110", fee="-0.01", fee_asset=BTC))
+    assert not booked.position.quantity
+    assert booked.realized_pnl == 10
+    (trade,) = books.trades()  # the other was not exited by a trade
+    assert trade.quantity == 1
+    assert trade.pnl + books.untraded() == books.totals().net == D("11.1")
+
+
+def test_a_late_fee_after_a_hand_over_is_not_put_on_an_older_trip() -> None:
+    first, third = entry(1, BUY, "1", "100"), entry(3, BUY, "1", "100")
+    books = ledger(first, entry(2, SELL, "1", "110"), third)
+    for each in moved(books):
+        books.apply(each)
+    books.apply(
+        fee_entry(third, asset=USDT, amount=D(2), ts_event=at(90), rates=RATES, reference="late")
+    )
+    assert [t.fees for t in books.trades()] == [0]
+    assert books.untraded(book_id=BOOK) == -2
+
+
+def test_a_late_fee_finds_its_trip_when_all_is_folded_again() -> None:
+    first = entry(1, BUY, "1", "100")
+    fills = [first, *(entry(n, BUY if n % 2 else SELL, "1", "100") for n in range(2, 1025))]
+    late = fee_entry(
+        first, asset=USDT, amount=D(2), ts_event=at(3000), rates=RATES, reference="late"
+    )
+    earlier = fee_entry(
+        first, asset=USDT, amount=D(3), ts_event=at(2000), rates=RATES, reference="earlier"
+    )
+    books = ledger(*fills, late, earlier)  # the second goes back to the checkpoint at 1024
+    assert books.trades()[-1].fees == 5
+    assert books.untraded() == 0
+
+
+def test_a_bust_of_long_ago_reaches_behind_every_checkpoint() -> None:
+    fills = [
+        entry(n, BUY if n % 3 else SELL, f"0.{n % 7 + 1}", f"{100 + n % 13}")
+        for n in range(1, 2600)
+    ]
+    busted = fills[10]
+    books = ledger(*fills, bust_entry(busted, ts_event=at(9000)))
+    clean = ledger(*fills[:10], *fills[11:])
+    assert held(books) == held(clean)
+    assert books.trades() == clean.trades()
+    assert books.totals() == clean.totals()
+
+
+def test_a_bust_that_comes_before_its_fill_counts_until_both_are_there() -> None:
+    bad = entry(1, BUY, "1", "100")
+    books = ledger(bust_entry(bad, ts_event=at(2)))
+    assert held(books).quantity == -1  # as told so far, and it adds up
+    assert held(books).cost == -100
+    books.apply(bad)
+    assert not held(books).quantity
+    assert books.totals().realized == 0
+    assert not books.trades()

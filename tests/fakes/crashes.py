@@ -183,11 +183,11 @@ class World:
     folder: Path
     template: Path
     story: Story
-    answered: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(self.template, self.folder / "outcry.db")
+        if not self.folder.exists():
+            self.folder.mkdir(parents=True)
+            shutil.copy(self.template, self.folder / "outcry.db")
 
     def store(self) -> SqliteBookStore:
         return SqliteBookStore(self.folder / "venue.db")
@@ -235,7 +235,8 @@ class World:
 
     async def _command(self, bench: Bench, bar: int) -> None:
         """Send what a person sends at this close, unless it has been answered before."""
-        if bar not in self.story.commands or bar in self.answered:
+        answered = self.folder / f"answered-{bar}"  # as the chat's inbox remembers it
+        if bar not in self.story.commands or answered.exists():
             return
         kind, arguments = self.story.commands[bar](bench)
         now = bench.wall.now()
@@ -247,7 +248,7 @@ class World:
             **arguments,
         )
         await bench.desk.bus.send(command)
-        self.answered.add(bar)
+        answered.touch()
 
     async def ending(self) -> Ending:
         """Open the files once more and look at what they hold, through no wrapper."""

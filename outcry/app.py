@@ -34,7 +34,7 @@ from outcry.killfile import KILL_FILE
 from outcry.killswitch import KillSwitch
 from outcry.modes import check_mode
 from outcry.places import PID_FILE, VENUE_BOOKS, database_file, prepare_data_dir
-from outcry.running import Alarm, run_app
+from outcry.running import Alarm, Restarted, run_app
 from outcry.trading import BEFORE_ALL_DATA, Parts, build_engine, replay_market
 from outcry.version import version
 
@@ -98,14 +98,17 @@ async def serve(
         engine = build_engine(settings, parts, ServiceSettings(version=version(), pid=os.getpid()))
         edges = (edges_of or _edges)(settings, engine)
         stack.push_async_callback(edges.charts.close)
+        alarm = alarm_of(engine)
+        kept = [Restarted(edge, wall=wall, alarm=alarm) for edge in edges.running]
+        for edge in kept:
+            engine.queries.watch(edge.health)
         halts = OutsideHalts(engine)
         stack.enter_context(_watching(settings, database, wall, halts))
         with cancelled_by_signals(stdin_too=exit_with_stdin):
             await run_app(
                 [engine, scheduler, halts, Announcement(engine, on_ready)],
-                edges.running,
-                wall=wall,
-                alarm=alarm_of(engine),
+                kept,
+                alarm=alarm,
                 drained=lambda: told(storage.unit_of_work, wall),
             )
 
@@ -120,10 +123,7 @@ def worker_host(settings: Settings) -> WorkerHost:
 
 
 def _edges(settings: Settings, engine: EngineService) -> Edges:
-    edges = build_edges(settings, engine.desk, version=version())
-    for source in edges.health:
-        engine.queries.watch(source)
-    return edges
+    return build_edges(settings, engine.desk, version=version())
 
 
 @contextmanager

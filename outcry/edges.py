@@ -1,14 +1,14 @@
 """The edges as the settings ask for them: bot, notifiers with their channels, charts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.telegram.facts import FactReporter
 from bot.telegram.service import TelegramService
 from bot.telegram.settings import Operator, TelegramSettings
+from bot.web.service import WebService, WebSettings
 from config.settings import RouteSettings, Settings
 from engine.desk.state import Desk
-from engine.domain.views import ComponentHealth
 from engine.ports import Channel, ChatSender
 from notifiers.channels.email import EmailChannel, EmailSettings, SmtpSecurity
 from notifiers.channels.ntfy import NtfyChannel, NtfySettings
@@ -25,12 +25,10 @@ class Edges:
     """What the settings switch on.
 
     Attributes:
-        health: How each of them is, for /health and /healthz.
         charts: The drawing process that bot and notifiers share; close it at the end.
     """
 
     running: Sequence[Edge]
-    health: Sequence[Callable[[], ComponentHealth]]
     charts: ChartWorker
 
 
@@ -46,12 +44,15 @@ def build_edges(settings: Settings, desk: Desk, *, version: str) -> Edges:
         channels=_channels(settings, desk, charts, telegram.sender if telegram else None),
         routes=_routes(settings.routes),
     )
-    running = [Edge(name="notifiers", service=notifiers)]
-    health: list[Callable[[], ComponentHealth]] = []
+    web = WebService(
+        WebSettings(host=settings.web.host, port=settings.web.port),
+        bus=desk.bus,
+        facts=lambda: {"speed": str(settings.replay.speed)},
+    )
+    running = [Edge(name="notifiers", service=notifiers), Edge(name="web", service=web)]
     if telegram is not None:
-        running.insert(0, Edge(name="telegram", service=telegram))
-        health.append(telegram.health)
-    return Edges(running=running, health=health, charts=charts)
+        running.insert(0, Edge(name="telegram", service=telegram, health=telegram.health))
+    return Edges(running=running, charts=charts)
 
 
 def _telegram(

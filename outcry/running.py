@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import NoReturn, Protocol
+from typing import Protocol
 
 import structlog
 
+from engine.domain.views import ComponentHealth, ComponentState
 from engine.errors import OutcryError
 from engine.ports import WallClock
 
@@ -26,21 +27,71 @@ class Service(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
-    """A service whose fault never stops trading: bot, notifiers, web."""
+    """A service whose fault never stops trading: bot, notifiers, web.
+
+    Attributes:
+        health: How it is while it runs; None: running is well.
+    """
 
     name: str
     service: Service
+    health: Callable[[], ComponentHealth] | None = None
 
 
 # Told of an edge that failed: its name, and what happened in one line.
 Alarm = Callable[[str, str], Awaitable[None]]
 
 
+class Restarted:
+    """Runs an edge again whenever it ends, later each time; people are told of each new cause."""
+
+    def __init__(self, edge: Edge, *, wall: WallClock, alarm: Alarm) -> None:
+        self.name = edge.name
+        self._edge = edge
+        self._wall = wall
+        self._alarm = alarm
+        self._problem = ""  # why it does not run at present
+
+    def health(self) -> ComponentHealth:
+        """Return how it is, for /health and /healthz."""
+        if self._problem:
+            return ComponentHealth(name=self.name, state=ComponentState.DOWN, detail=self._problem)
+        if self._edge.health is not None:
+            return self._edge.health()
+        return ComponentHealth(name=self.name, state=ComponentState.OK, detail="")
+
+    async def run(self) -> None:
+        pause, told = FIRST_PAUSE_SECONDS, ""
+        while True:
+            began = self._wall.monotonic()
+            problem = await self._once()
+            if self._wall.monotonic() - began >= _WELL_AFTER_SECONDS:
+                pause, told = FIRST_PAUSE_SECONDS, ""
+            _log.error("service ended", service=self.name, problem=problem, again_in_seconds=pause)
+            self._problem = problem
+            if problem != told:
+                told = problem
+                await self._alarm(self.name, f"{problem}. Trading goes on; it is tried again.")
+            await self._wall.sleep(pause)
+            self._problem = ""
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    async def _once(self) -> str:
+        """Run the service to its end; return why it ended."""
+        try:
+            await self._edge.service.run()
+        except OutcryError as exc:
+            return str(exc).rstrip(".")
+        except Exception as exc:  # job boundary: whatever it is, trading goes on
+            _log.exception("service failed", service=self.name)
+            return f"{type(exc).__name__}: {exc}"
+        return "it ended by itself"
+
+
 async def run_app(
     engine: Sequence[Service],
-    edges: Sequence[Edge],
+    edges: Sequence[Restarted],
     *,
-    wall: WallClock,
     alarm: Alarm,
     drained: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
@@ -53,10 +104,7 @@ async def run_app(
         ExceptionGroup: With the engine's error, everything else having been ended.
     """
     async with asyncio.TaskGroup() as outer:
-        running = [
-            outer.create_task(restarted(edge, wall=wall, alarm=alarm), name=edge.name)
-            for edge in edges
-        ]
+        running = [outer.create_task(edge.run(), name=edge.name) for edge in edges]
         try:
             async with asyncio.TaskGroup() as group:
                 for service in engine:
@@ -81,22 +129,3 @@ async def _last_words(drained: Callable[[], Awaitable[None]] | None) -> None:
             await drained()
     except (TimeoutError, OutcryError) as exc:
         _log.info("the last alerts go out at the next start", reason=str(exc) or "out of time")
-
-
-async def restarted(edge: Edge, *, wall: WallClock, alarm: Alarm) -> NoReturn:
-    """Run an edge again whenever it ends, later each time, and say so."""
-    pause = FIRST_PAUSE_SECONDS
-    while True:
-        began = wall.monotonic()
-        try:
-            await edge.service.run()
-            problem = "it ended by itself"
-        except Exception as exc:  # job boundary: whatever it is, trading goes on
-            problem = f"{type(exc).__name__}: {exc}"
-            _log.exception("service failed", service=edge.name)
-        if wall.monotonic() - began >= _WELL_AFTER_SECONDS:
-            pause = FIRST_PAUSE_SECONDS
-        _log.error("service starts again", service=edge.name, pause_seconds=pause, problem=problem)
-        await alarm(edge.name, f"{problem}. Trading goes on; it starts again in {pause:g} s.")
-        await wall.sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)

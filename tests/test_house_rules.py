@@ -40,7 +40,7 @@ MAY_READ_THE_CLOCK = (
 # boundary, bot error handler, call of user strategy code, delivery worker. To add one of these,
 # name the function and the reason: "engine/bus/local.py:LocalBus.publish": "bus publish".
 MAY_CATCH_EVERYTHING: dict[str, str] = {
-    "outcry/running.py:restarted": "job boundary",
+    "outcry/running.py:Restarted._once": "job boundary",
     "render/chart_process.py:_answer": "job boundary",
     "bot/telegram/guard.py:guarded": "bot error handler",
     "notifiers/compose.py:composed": "delivery worker",

@@ -733,3 +733,21 @@ def test_a_bust_that_comes_before_its_fill_counts_until_both_are_there() -> None
     assert not held(books).quantity
     assert books.totals().realized == 0
     assert not books.trades()
+
+
+def test_a_hand_over_comes_after_the_fill_of_its_instant() -> None:
+    bought = entry(1, BUY, "1", "100", minute=50, sequence=7)
+    books = ledger(bought)
+    moves = moved(books)  # at minute 50 too
+    assert [move.sequence for move in moves] == [8, 8]
+    late = ledger(*moves, bought)
+    assert not held(late).quantity
+    assert late.trades() == ()  # the other way round it would have been a short, covered
+
+
+def test_a_split_counts_what_was_exited_before_it_in_new_units() -> None:
+    books = ledger(entry(1, BUY, "2", "100"), entry(2, SELL, "1", "120"))
+    books.apply(split_entry(held(books), D(2), account_id=ACCOUNT, ts_event=at(2), reference="2:1"))
+    trade = books.book(entry(3, SELL, "2", "70")).closed_trade
+    assert trade is not None
+    assert (trade.quantity, trade.entry_price, trade.exit_price, trade.pnl) == (4, 50, 65, 60)

@@ -181,8 +181,18 @@ def headline(header: Header) -> str:
         parts.append(bold(state))
     parts.append(escape(header.account_id))
     parts.append(escape(instant(header.as_of, header.time_zone)))
-    line = " · ".join(parts)
-    return f"{line}\n<i>{escape(header.note)}</i>" if header.note else line
+    return " · ".join(parts)
+
+
+def data_note(header: Header, *, limit: int = 300) -> str:
+    """Return what readers must know of the data, in italics; empty when there is nothing.
+
+    The greeting, the status and the reports carry it; on every answer it would be noise.
+    """
+    if not header.note:
+        return ""
+    note = header.note if len(header.note) <= limit else f"{header.note[: limit - 1]}…"
+    return f"<i>{escape(note)}</i>"
 
 
 def _local(when: datetime, tz: str) -> datetime:

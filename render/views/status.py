@@ -3,7 +3,7 @@
 from engine.domain.accounts import TradingState
 from engine.domain.runs import RunState
 from engine.domain.views import RunView, StatusView
-from render.format import count, money, percent
+from render.format import count, data_note, money, percent
 from render.html import escape
 from render.tables import pairs
 from render.views.parts import answer, bullets, incomplete, runs_table
@@ -11,7 +11,7 @@ from render.views.parts import answer, bullets, incomplete, runs_table
 
 def status_text(view: StatusView) -> str:
     """Return equity, the day, what runs and what waits for a person."""
-    return answer(view.header, "Status", _halted(view), *_figures(view))
+    return answer(view.header, "Status", _halted(view), *_figures(view), data_note(view.header))
 
 
 def greeting_text(view: StatusView, name: str) -> str:
@@ -25,7 +25,9 @@ def greeting_text(view: StatusView, name: str) -> str:
         now = "No run is at work. Choose one below, or send /start NAME."
     else:
         now = "No run is configured yet: name one under <code>runs:</code> in the configuration."
-    return answer(view.header, "Outcry", f"{hello} {now}", _halted(view), *_figures(view))
+    told = f"{hello} {now}"
+    note = data_note(view.header)
+    return answer(view.header, "Outcry", told, _halted(view), *_figures(view), note)
 
 
 def _figures(view: StatusView) -> tuple[str, ...]:

@@ -75,9 +75,9 @@ def day_named(account: Account, day: date) -> TradingDay:
 
 
 def _cut_at(day: date, cut: time, zone: ZoneInfo) -> datetime:
-    """Return the cut's instant; a local time that a clock change skips becomes the next one.
+    """Return the cut's instant; one that a clock change skips is as much later as it jumps.
 
-    Python maps a skipped time with fold=0 by the offset before the change, which is the instant
-    the clocks jump to plus what was skipped: going through UTC makes it the first real one.
+    Python maps a skipped time (fold=0) by the offset before the change; `cadence` does the same,
+    so that the report of a day is due at its end.
     """
     return datetime.combine(day, cut, zone).astimezone(UTC)

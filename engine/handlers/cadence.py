@@ -13,7 +13,7 @@ def next_after(cadence: str, instant: datetime) -> datetime:
 
     "every 30s" counts from the epoch, so that restarts don't shift it; "daily 17:00
     America/New_York" is a local wall time, whatever the day's length; a local time that a clock
-    change skips falls on the first instant after it.
+    change skips falls as much later as the clocks go forward.
 
     Raises:
         ValueError: No such cadence.

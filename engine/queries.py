@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from engine.desk.day import day_figures, day_named, day_of
-from engine.desk.describe import order_view, position_views, run_view
+from engine.desk.describe import order_view, position_views, run_views
 from engine.desk.figures import Figures
 from engine.desk.state import Desk
 from engine.desk.trades import trade_view
@@ -107,7 +107,7 @@ class Queries:
             incomplete=value.incomplete,
             day_pnl=day_figures(desk).pnl,
             drawdown=desk.drawdown.drawdown.current,
-            runs=tuple(run_view(desk, run) for run in desk.runs.values()),
+            runs=run_views(desk, desk.runs.values()),
             open_positions=len(desk.ledger.positions()),
             open_orders=len(desk.orders),
             waiting=self._waiting(),
@@ -126,7 +126,7 @@ class Queries:
         desk = self._desk
         return StrategiesView(
             header=desk.header(),
-            runs=tuple(run_view(desk, run) for run in desk.runs.values()),
+            runs=run_views(desk, desk.runs.values()),
             strategies=await desk.host.strategies(),
         )
 

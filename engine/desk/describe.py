@@ -1,26 +1,36 @@
 """The desk's orders, positions and runs as views."""
 
+from collections import Counter
+from collections.abc import Iterable
 from decimal import Decimal
 
 from engine.desk.state import Desk
 from engine.domain.commands import PositionRef
 from engine.domain.ids import UNMANAGED_BOOK
-from engine.domain.ledger import Position
-from engine.domain.money import exact
+from engine.domain.ledger import Position, Totals
+from engine.domain.money import ZERO, exact
 from engine.domain.orders import Order
 from engine.domain.runs import Run
+from engine.domain.valuation import BookValue
 from engine.domain.views import OrderView, PositionView, RunView
 from engine.execution.exits import next_target, stop_level
 from engine.execution.protection import is_protected
 
+NO_TOTALS = Totals()
 
-def run_view(desk: Desk, run: Run) -> RunView:
-    """Return one run with its figures, in the reporting asset."""
-    totals = desk.ledger.totals(book_id=run.book_id)
-    equity = desk.run_equity(run)
+
+def run_views(desk: Desk, runs: Iterable[Run]) -> tuple[RunView, ...]:
+    """Return runs with their figures, in the reporting asset, from one valuation."""
+    values = desk.valuation().by_book
+    trades = Counter(trade.book_id for trade in desk.ledger.trades())
+    return tuple(_run_view(run, values.get(run.book_id), trades[run.book_id]) for run in runs)
+
+
+def _run_view(run: Run, value: BookValue | None, trades: int) -> RunView:
+    pnl = ZERO if value is None else value.pnl
+    totals = NO_TOTALS if value is None else value.totals
     with exact():
-        made = run.capital + totals.realized - totals.fees + totals.funding
-        unrealized = None if equity is None else equity - made
+        equity = None if pnl is None else run.capital + pnl
     return RunView(
         name=run.name,
         strategy=run.strategy,
@@ -32,10 +42,10 @@ def run_view(desk: Desk, run: Run) -> RunView:
         capital=run.capital,
         equity=equity,
         realized_pnl=totals.realized,
-        unrealized_pnl=unrealized,
+        unrealized_pnl=ZERO if value is None else value.unrealized,
         fees=totals.fees,
-        open_positions=sum(1 for i in run.instrument_ids if desk.position(run.book_id, i).quantity),
-        trades=len(desk.ledger.trades(book_id=run.book_id)),
+        open_positions=0 if value is None else value.open_positions,
+        trades=trades,
         started_at=run.started_at,
     )
 

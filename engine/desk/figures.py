@@ -1,5 +1,6 @@
 """The account's figures: equity marks, reports and lines of P&L, every one from the ledger."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,11 +22,13 @@ from engine.domain.events import (
     StrategyFailed,
     TradingHalted,
 )
-from engine.domain.ids import BookId, InstrumentId
+from engine.domain.ids import BookId
+from engine.domain.ledger import Totals
 from engine.domain.messages import Event
 from engine.domain.money import ZERO, exact
 from engine.domain.performance import drawdown
 from engine.domain.records import EquityMark
+from engine.domain.valuation import BookValue, Valuation
 from engine.domain.views import DailyReport, EquityPoint, PnlLine, ReportPosition
 
 _INCIDENTS = ("StrategyFailed", "OrderStateUnknown", "PositionDiffered", "StopMissing")
@@ -77,58 +80,26 @@ class Figures:
             unrealized=value.unrealized,
             realized=totals.realized,
             fees=totals.fees,
-            funding=totals.funding + totals.interest,
+            funding=_carry(totals),
             flows=totals.flows,
             revaluation=value.revaluation or ZERO,
             is_day_cut=is_day_cut,
-            details=self._details() if is_day_cut else "",
+            details=self._details(value) if is_day_cut else "",
         )
 
-    def _details(self) -> str:
+    def _details(self, value: Valuation) -> str:
         """Return what the next day's report subtracts, as JSON."""
+        trades = self._desk.ledger.trades()
+        of_book = Counter(trade.book_id for trade in trades)
+        of_instrument = Counter(trade.instrument_id for trade in trades)
         details = MarkDetails(
-            books={book: self._part(book_id=book) for book in self._books()},
-            instruments={i: self._part(instrument_id=i) for i in self._instruments()},
+            books={book: _part(part, of_book[book]) for book, part in value.by_book.items()},
+            instruments={
+                instrument_id: _part(part, of_instrument[instrument_id])
+                for instrument_id, part in value.by_instrument.items()
+            },
         )
         return msgspec.json.encode(details).decode()
-
-    def _books(self) -> Sequence[BookId]:
-        return sorted(
-            {trade.book_id for trade in self._desk.ledger.trades()}
-            | {position.book_id for position in self._desk.ledger.positions()}
-            | {run.book_id for run in self._desk.runs.values()}
-        )
-
-    def _instruments(self) -> Sequence[InstrumentId]:
-        return sorted(
-            {trade.instrument_id for trade in self._desk.ledger.trades()}
-            | {position.instrument_id for position in self._desk.ledger.positions()}
-        )
-
-    def _part(
-        self, *, book_id: BookId | None = None, instrument_id: InstrumentId | None = None
-    ) -> PartTotals:
-        desk = self._desk
-        totals = desk.ledger.totals(book_id=book_id, instrument_id=instrument_id)
-        unrealized: Decimal | None = ZERO
-        for view in position_views(desk):
-            if book_id not in {None, view.ref.book_id}:
-                continue
-            if instrument_id not in {None, view.ref.instrument_id}:
-                continue
-            if view.unrealized_pnl is None or unrealized is None:
-                unrealized = None
-            else:
-                with exact():
-                    unrealized += view.unrealized_pnl
-        trades = sum(
-            1
-            for trade in desk.ledger.trades(book_id=book_id)
-            if instrument_id in {None, trade.instrument_id}
-        )
-        with exact():
-            funding = totals.funding + totals.interest
-        return PartTotals(totals.realized, totals.fees, funding, unrealized, trades)
 
     # --- reports -----------------------------------------------------------------------------
 
@@ -249,6 +220,17 @@ class Figures:
     def lines_by_instrument(self, end: EquityMark) -> tuple[PnlLine, ...]:
         """Return what each instrument made since the account opened."""
         return _lines({}, _details(end).instruments, str)
+
+
+def _part(value: BookValue, trades: int) -> PartTotals:
+    totals = value.totals
+    return PartTotals(totals.realized, totals.fees, _carry(totals), value.unrealized, trades)
+
+
+def _carry(totals: Totals) -> Decimal:
+    """Return funding and interest together: what holding costs or pays."""
+    with exact():
+        return totals.funding + totals.interest
 
 
 def _sums(mark: EquityMark) -> PartTotals:

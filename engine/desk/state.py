@@ -255,7 +255,7 @@ class Desk:
         """Return capital plus everything the run made, at the marks; None without a price."""
         totals = self.ledger.totals(book_id=run.book_id)
         with exact():
-            equity = run.capital + totals.realized - totals.fees + totals.funding
+            equity = run.capital + totals.net
             for instrument_id in run.instrument_ids:
                 position = self.position(run.book_id, instrument_id)
                 if not position.quantity:
@@ -274,7 +274,7 @@ class Desk:
         """
         totals = self.ledger.totals(book_id=run.book_id)
         with exact():
-            cash = run.capital + totals.realized - totals.fees + totals.funding
+            cash = run.capital + totals.net
             for instrument_id in run.instrument_ids:
                 instrument = self.instruments[instrument_id]
                 if instrument.kind is not InstrumentKind.SPOT:

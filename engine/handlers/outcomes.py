@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from engine.desk.describe import order_view, position_views, run_view
+from engine.desk.describe import order_view, position_views, run_views
 from engine.desk.state import Desk
 from engine.domain.messages import Command
 from engine.domain.orders import Order
@@ -28,7 +28,7 @@ def done(
         header=desk.header(),
         next_step=next_step,
         notes=notes,
-        runs=tuple(run_view(desk, desk.runs.get(run.id, run)) for run in runs),
+        runs=run_views(desk, [desk.runs.get(run.id, run) for run in runs]),
         orders=tuple(order_view(desk, order) for order in orders),
         positions=tuple(p for p in position_views(desk) if p.ref.book_id in books),
     )
@@ -63,6 +63,6 @@ def partial(
         refusal=refusal,
         next_step=next_step,
         notes=notes,
-        runs=tuple(run_view(desk, desk.runs.get(run.id, run)) for run in runs),
+        runs=run_views(desk, [desk.runs.get(run.id, run) for run in runs]),
         orders=tuple(order_view(desk, order) for order in orders),
     )

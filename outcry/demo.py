@@ -157,6 +157,7 @@ class Supervisor:
         self._service: subprocess.Popen[bytes] | None = None
         self._service_env: dict[str, str] = {}
         self._service_since = 0.0
+        self._is_ready = self._was_ready = False
         self._pause = _FIRST_PAUSE
         self._page = ""
 
@@ -235,13 +236,14 @@ class Supervisor:
             *(sys.executable, "-m", "outcry", "run"),
             *("--config", str(self._options.config), "--exit-with-stdin"),
         ]
+        _close_pipes(self._service)
         self._service = _child(command, self._service_env, stderr=self._log)
         self._service_since = time.monotonic()
+        self._is_ready = False
 
     def _watch(self) -> None:
         """Keep the service running until told to stop."""
         self._start_service()
-        announced = False
         while not self._asked_to_stop:
             service, sandbox = self._service, self._sandbox
             if sandbox is not None and sandbox.poll() is not None:
@@ -252,15 +254,15 @@ class Supervisor:
             if service is None or service.poll() is not None:
                 self._service_ended(service)
                 continue
-            watched = [] if announced or service.stdout is None else [service.stdout.fileno()]
+            watched = [] if self._is_ready or service.stdout is None else [service.stdout.fileno()]
             ready = self._wait(3600.0, *watched)
             if watched and watched[0] in ready and os.read(watched[0], 4096):
-                announced = self._announce(first=not announced)
+                self._announce()
 
-    def _announce(self, *, first: bool) -> bool:
-        if first:
-            _say(f"ready: open {self._page}")
-        return True
+    def _announce(self) -> None:
+        self._is_ready = True
+        _say("the service is running again" if self._was_ready else f"ready: open {self._page}")
+        self._was_ready = True
 
     def _service_ended(self, service: "subprocess.Popen[bytes] | None") -> None:
         status = service.returncode if service is not None else 0
@@ -373,7 +375,11 @@ def _end_child(child: "subprocess.Popen[bytes] | None", within: float) -> None:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
-    for pipe in (child.stdin, child.stdout):
+    _close_pipes(child)
+
+
+def _close_pipes(child: "subprocess.Popen[bytes] | None") -> None:
+    for pipe in (child.stdin, child.stdout) if child is not None else ():
         if pipe is not None:
             pipe.close()
 

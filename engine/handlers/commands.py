@@ -69,7 +69,7 @@ class Audited:
             if not isinstance(command, command_type):
                 raise TypeError(f"{type(command).__name__} came to {command_type.__name__}'s place")
             if acts_first:
-                outcome = await run(command)
+                outcome = self._unauthorised(command) or await run(command)
                 await self._begin(command)
                 await self._end(command, outcome)
                 return outcome
@@ -112,6 +112,9 @@ class Audited:
                 "nothing was done: the command came too late",
                 next_step="send it again if you still want it",
             )
+        return self._unauthorised(command)
+
+    def _unauthorised(self, command: Command) -> Outcome | None:
         needed = NEEDED[type(command)]
         if not command.actor.role.covers(needed):
             return refused(

@@ -48,8 +48,12 @@ class Positions:
         return await self._send(command, [(self._position(ref), command.quantity)], ())
 
     async def flatten(self, command: Flatten) -> Outcome:
-        """Close every position that the preview listed; what is not on it is left alone."""
-        listed = [self._position(ref) for ref in command.expected]
+        """Close every position that the preview listed; what is not on it is left alone.
+
+        What the account held before us is not ours to sell, listed or not.
+        """
+        managed = {position.book_id for position in self._desk.managed_positions()}
+        listed = [self._position(ref) for ref in command.expected if ref.book_id in managed]
         books = {(ref.book_id, ref.instrument_id) for ref in command.expected}
         entries = [
             order

@@ -113,6 +113,9 @@ class Bench:
     limits: RiskLimits = NO_LIMITS
     fee: str = "0"
     account: Account = REPLAYED
+    opening: Mapping[AssetId, Decimal] = field(
+        default_factory=lambda: {AssetId("USDT"): Decimal(10_000)}
+    )
     storage: UnitOfWorkFactory = field(default_factory=lambda: MemoryStorage().unit_of_work)
     store: BookStore | None = None
     code_hash: str = "hash"
@@ -134,7 +137,7 @@ class Bench:
             series=[bars(self.rows)],
             clock=clock,
             wall=self.wall,
-            opening_balances={AssetId("USDT"): Decimal(10_000)},
+            opening_balances=self.opening,
             store=self.store,
             models=FillModels(fees=FeeModel(taker=Decimal(self.fee), maker=Decimal(self.fee))),
         )

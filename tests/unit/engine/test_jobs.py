@@ -1,0 +1,129 @@
+"""Due times that passed while nobody was there: skipped, made up once, or one by one."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from engine.domain.records import CatchUp, JobClock
+from engine.handlers.jobs import Jobs, JobSpec
+from engine.schedule.simulated import SimulatedClock, SimulatedScheduler
+from engine.storage.memory import MemoryStorage
+from tests.fakes.engines import Bench, flat
+from tests.unit.engine.values import NOON
+
+HOUR = timedelta(hours=1)
+
+
+class Life:
+    """One life of the jobs: what they did, on a clock and storage that outlive it."""
+
+    def __init__(self, storage: MemoryStorage, start: datetime) -> None:
+        self.done: list[tuple[str, datetime]] = []
+        self.clock = SimulatedClock(start)
+        self.scheduler = SimulatedScheduler()
+        self._desk = Bench(flat(100, 100), {}, storage=storage.unit_of_work).desk
+
+    def does(self, key: str) -> Callable[[datetime], Awaitable[None]]:
+        async def action(due: datetime) -> None:
+            self.done.append((key, due))
+
+        return action
+
+    async def begin(self, *specs: JobSpec) -> None:
+        schedulers = {JobClock.MARKET: (self.scheduler, self.clock)}
+        await Jobs(self._desk, schedulers, specs).begin()
+
+    async def until(self, now: datetime) -> None:
+        self.clock.advance_to(now)
+        await self.scheduler.fire_due(now)
+
+    def times(self, key: str = "job") -> list[datetime]:
+        return [due for name, due in self.done if name == key]
+
+
+def hourly(
+    life: Life, policy: CatchUp, *, key: str = "job", cadence: str = "every 3600s"
+) -> JobSpec:
+    return JobSpec(
+        key=key,
+        clock=JobClock.MARKET,
+        cadence=cadence,
+        catch_up=policy,
+        action=life.does(key),
+    )
+
+
+@pytest.mark.parametrize(
+    ("policy", "made_up"),
+    [
+        (CatchUp.SKIP, []),
+        (CatchUp.ONCE, [NOON + 2 * HOUR]),
+        (CatchUp.EACH, [NOON + 2 * HOUR, NOON + 3 * HOUR, NOON + 4 * HOUR]),
+    ],
+)
+async def test_what_was_due_while_we_were_away(policy: CatchUp, made_up: list[datetime]) -> None:
+    storage = MemoryStorage()
+    before = Life(storage, NOON)
+    await before.begin(hourly(before, policy))
+    await before.until(NOON + HOUR)
+    assert before.times() == [NOON + HOUR]
+    back = NOON + 4.5 * HOUR
+    after = Life(storage, back)
+    await after.begin(hourly(after, policy))
+    await after.until(back)
+    assert after.times() == made_up
+    await after.until(NOON + 5 * HOUR)
+    assert after.times() == [*made_up, NOON + 5 * HOUR]
+
+
+async def test_a_job_that_raises_stops_neither_the_others_nor_itself() -> None:
+    life = Life(MemoryStorage(), NOON)
+
+    async def fails(due: datetime) -> None:
+        life.done.append(("broken", due))
+        raise ZeroDivisionError
+
+    broken = JobSpec(
+        key="broken",
+        clock=JobClock.MARKET,
+        cadence="every 3600s",
+        catch_up=CatchUp.ONCE,
+        action=fails,
+    )
+    await life.begin(broken, hourly(life, CatchUp.ONCE))
+    with capture_logs() as logs:
+        await life.until(NOON + HOUR)
+        await life.until(NOON + 2 * HOUR)
+    assert life.times() == life.times("broken") == [NOON + HOUR, NOON + 2 * HOUR]
+    assert {entry["job"] for entry in logs} == {"broken"}
+
+
+async def test_another_cadence_begins_anew() -> None:
+    storage = MemoryStorage()
+    before = Life(storage, NOON)
+    await before.begin(hourly(before, CatchUp.EACH))
+    after = Life(storage, NOON + 10 * HOUR)
+    await after.begin(hourly(after, CatchUp.EACH, cadence="every 7200s"))
+    await after.until(NOON + 12 * HOUR)
+    assert after.times() == [NOON + 12 * HOUR]
+
+
+async def test_a_due_time_that_is_no_row_is_not_made_up() -> None:
+    storage = MemoryStorage()
+    for start in (NOON, NOON + 3.5 * HOUR):
+        life = Life(storage, start)
+        spec = hourly(life, CatchUp.EACH)
+        await life.begin(
+            JobSpec(
+                key=spec.key,
+                clock=spec.clock,
+                cadence=spec.cadence,
+                catch_up=spec.catch_up,
+                action=spec.action,
+                durable=False,
+            )
+        )
+        await life.until(start)
+        assert life.times() == []

@@ -97,5 +97,3 @@ def _previewed(query: PreviewClose) -> object:
     if not chosen:
         return views.preview(lines=())
     return views.preview(*(views.preview_line(item) for item in chosen))
-
-

@@ -254,9 +254,7 @@ def trade(number: int = 1, **changes: object) -> TradeView:
 
 
 def trades(number: int = 2, **changes: object) -> TradesView:
-    lost = trade(
-        2, is_long=False, instrument_id=AAPL, pnl=Decimal("-12.4"), exit_reason="stop"
-    )
+    lost = trade(2, is_long=False, instrument_id=AAPL, pnl=Decimal("-12.4"), exit_reason="stop")
     listed = (trade(1), lost, *(trade(at) for at in range(3, number + 1)))[:number]
     made = TradesView(header=header(), trades=listed, total=number, older=None)
     return replace(made, **changes)  # type: ignore[arg-type]

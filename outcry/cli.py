@@ -214,7 +214,10 @@ def db_upgrade(config: _Config = None) -> None:
     raise typer.Exit(upgrade_database(config))
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(
+    add_help_option=False,  # the supervisor has a help of its own
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
 def demo(context: typer.Context) -> None:
     """Try it: the whole service on recorded prices, with a phone page to command it from."""
     from outcry.demo import main as supervise

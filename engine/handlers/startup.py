@@ -1,15 +1,17 @@
 """Start-up is recovery: read what is stored, ask the venue, resolve every doubt, then trade."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from engine.desk.state import Changes, Desk
 from engine.domain.accounts import TradingState
-from engine.domain.booking import deposit_entry
+from engine.domain.booking import deposit_entry, found_position_entry
 from engine.domain.events import PositionDiffered, ServiceStarted, ServiceStopped
-from engine.domain.money import to_text
+from engine.domain.ids import AssetId
+from engine.domain.instruments import InstrumentKind
+from engine.domain.money import ZERO, exact, to_text
 from engine.domain.orders import Order, OrderState
 from engine.domain.rates import Mark
 from engine.domain.records import ServiceMark
@@ -21,6 +23,7 @@ from engine.handlers.fills import Fills
 from engine.handlers.orders import FollowUp, Orders
 from engine.handlers.protection import Protection
 from engine.handlers.runs import ENGINE, load, open_positions, state_changed
+from engine.ports import VenuePosition
 
 RunTemplates = Sequence[Run]
 
@@ -64,8 +67,8 @@ class Startup:
         """
         await self._desk.venue.instruments()  # a replay sets the market clock at first use
         before = await self._read(templates)
-        await self._open_account()
         await self._marks()
+        await self._open_account()
         await self._fill_up()
         await self._resolve()
         await self._compare()
@@ -111,18 +114,25 @@ class Startup:
         return mark
 
     async def _open_account(self) -> None:
-        """Book what the venue holds when the account is first seen, as external deposits."""
+        """Book what the venue holds when the account is first seen: positions and deposits.
+
+        They are `unmanaged`: nothing sells what the account held before us. A holding without a
+        price stays a mere balance.
+        """
         desk = self._desk
         if self._known:
             return
         changes = Changes()
+        positions = self._found_positions(await desk.venue.positions(), changes)
         for balance in await desk.venue.balances():
-            if not balance.total:
+            with exact():
+                amount = balance.total - positions.get(balance.asset, ZERO)
+            if not amount:
                 continue
             entry = deposit_entry(
                 account_id=desk.account.id,
                 asset=balance.asset,
-                amount=balance.total,
+                amount=amount,
                 ts_event=desk.clock.now(),
                 rates=desk.rates_of(balance.asset),
                 reference="opening",
@@ -130,6 +140,33 @@ class Startup:
             desk.ledger.apply(entry)
             changes.entries.append(entry)
         await desk.commit(changes)
+
+    def _found_positions(
+        self, held: Sequence[VenuePosition], changes: Changes
+    ) -> Mapping[AssetId, Decimal]:
+        """Book positions at their marks; return what of each asset's balance they are."""
+        desk = self._desk
+        covered: dict[AssetId, Decimal] = {}
+        for found in held:
+            instrument = desk.instruments.get(found.instrument_id)
+            price = desk.price(found.instrument_id)
+            if instrument is None or price is None:
+                continue
+            entry = found_position_entry(
+                account_id=desk.account.id,
+                instrument=instrument,
+                quantity=Decimal(found.quantity),
+                price=price,
+                ts_event=desk.clock.now(),
+                rates=desk.rates_of(instrument.settlement, instrument.base),
+                reference="opening",
+                side=found.side,
+            )
+            desk.ledger.apply(entry)
+            changes.entries.append(entry)
+            if instrument.kind is InstrumentKind.SPOT:
+                covered[instrument.base] = Decimal(found.quantity)
+        return covered
 
     async def _marks(self) -> None:
         """Price what is held by the newest bar before now."""
@@ -196,7 +233,7 @@ class Startup:
         desk = self._desk
         changes = Changes()
         for held in await desk.venue.positions():
-            ours = desk.ledger.net_quantity(held.instrument_id)
+            ours = self._ours(held)
             theirs = Decimal(held.quantity)
             if ours == theirs:
                 continue
@@ -212,6 +249,16 @@ class Startup:
                 )
             )
         await desk.commit(changes)
+
+    def _ours(self, held: VenuePosition) -> Decimal:
+        """Return what of a venue's position we know: of spot, a mere balance of the base too."""
+        desk = self._desk
+        net = desk.ledger.net_quantity(held.instrument_id)
+        instrument = desk.instruments.get(held.instrument_id)
+        if instrument is None or instrument.kind is not InstrumentKind.SPOT:
+            return net
+        with exact():
+            return net + desk.ledger.cash().get(instrument.base, ZERO)
 
     async def _protect(self) -> None:
         """Finish what a crash cut off: exits of open positions are placed, the others removed.

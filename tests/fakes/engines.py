@@ -118,6 +118,7 @@ class Bench:
     )
     storage: UnitOfWorkFactory = field(default_factory=lambda: MemoryStorage().unit_of_work)
     store: BookStore | None = None
+    start_after: int = 0
     code_hash: str = "hash"
     wall: FakeWallClock = field(default_factory=FakeWallClock)
     seen: list[VenueMessage] = field(default_factory=list)
@@ -139,6 +140,7 @@ class Bench:
             wall=self.wall,
             opening_balances=self.opening,
             store=self.store,
+            start_after=self.start_after,
             models=FillModels(fees=FeeModel(taker=Decimal(self.fee), maker=Decimal(self.fee))),
         )
         self.host = ScriptedHost(

@@ -4,7 +4,7 @@
 `outcry config schema` prints them as JSON schema.
 """
 
-from datetime import timedelta
+from datetime import time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
@@ -145,6 +145,22 @@ class DataFile(Section):
     """Play the file so many times, whole weeks apart; prices jump where it begins again."""
 
 
+def _hours(text: str) -> str:
+    """Check "HH:MM-HH:MM ZONE"; the composition root reads it again."""
+    times, _, zone = text.partition(" ")
+    start, _, end = times.partition("-")
+    try:
+        time.fromisoformat(start)
+        time.fromisoformat(end)
+        ZoneInfo(zone)
+    except (ValueError, ZoneInfoNotFoundError) as exc:
+        raise ValueError(f'{text!r} is not of the form "09:30-16:00 America/New_York"') from exc
+    return text
+
+
+TradingHoursText = Annotated[str, AfterValidator(_hours)]
+
+
 class FeeSettings(Section):
     """Commission of the simulated venue, as fractions of a fill's value."""
 
@@ -242,6 +258,8 @@ class RiskSettings(Section):
     """A limit price further than this fraction from the market is refused."""
     duplicate_window_seconds: NonNegativeInt = 0
     """The same order again within this market time is refused; 0 for off."""
+    trading_hours: TradingHoursText | None = None
+    """Entries only then, e.g. "09:30-16:00 America/New_York"; resting ones end with it."""
 
 
 class StrategiesSettings(Section):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
 from config.settings import ExitPlanSettings, RunSettings, Settings
@@ -23,7 +23,7 @@ from engine.ports import (
     Venue,
     WallClock,
 )
-from engine.risk.limits import RiskLimits
+from engine.risk.limits import RiskLimits, TradingHours
 from engine.service import EngineService, ServiceSettings
 from engine.venues.bookstore import BookStore
 from engine.venues.models import FeeModel, FillModels, LatencyModel, SlippageModel
@@ -93,6 +93,13 @@ def exit_plans_of(runs: Sequence[RunSettings]) -> Mapping[RunId, ExitPlan]:
     }
 
 
+def hours_of(text: str) -> TradingHours:
+    """Read "09:30-16:00 America/New_York", which the settings have checked."""
+    times, _, zone = text.partition(" ")
+    start, _, end = times.partition("-")
+    return TradingHours(time.fromisoformat(start), time.fromisoformat(end), zone)
+
+
 def limits_of(settings: Settings) -> RiskLimits:
     risk = settings.risk
     return RiskLimits(
@@ -102,6 +109,7 @@ def limits_of(settings: Settings) -> RiskLimits:
         daily_loss_warning=risk.daily_loss_warning,
         price_collar=risk.price_collar,
         duplicate_window=settings.duplicate_window,
+        trading_hours=None if risk.trading_hours is None else hours_of(risk.trading_hours),
     )
 
 

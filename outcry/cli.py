@@ -42,6 +42,10 @@ app.add_typer(db_app, name="db")
 
 @app.command()
 def run(
+    parts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PART]...", help="Nothing, or all: this version is one process."),
+    ] = None,
     config: _Config = None,
     exit_with_stdin: Annotated[
         bool, typer.Option(help="Stop when standard input closes: for whoever supervises this.")
@@ -53,7 +57,7 @@ def run(
     """
     from outcry.commands.run import run_service
 
-    raise typer.Exit(run_service(config, exit_with_stdin=exit_with_stdin))
+    raise typer.Exit(run_service(config, tuple(parts or ()), exit_with_stdin=exit_with_stdin))
 
 
 @app.command()

@@ -2,18 +2,30 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from config.settings import Settings
-from engine.errors import OutcryError
+from engine.errors import ConfigError, OutcryError
 from engine.service import EngineService
 from outcry.app import serve
 from outcry.commands.common import settings_of
 from outcry.logs import configure_logs
 
 
-def run_service(config: Path | None, *, exit_with_stdin: bool = False) -> int:
-    """Run until told to stop; 0 after an orderly stop."""
+def run_service(
+    config: Path | None, parts: Sequence[str] = (), *, exit_with_stdin: bool = False
+) -> int:
+    """Run until told to stop; 0 after an orderly stop.
+
+    Raises:
+        ConfigError: Only a part was asked for, which needs a shared bus and database.
+    """
+    if not set(parts) <= {"all"}:
+        raise ConfigError(
+            f"run {' '.join(parts)}: this version runs engine, bot, notifiers and web in one "
+            "process; leave the names out"
+        )
     settings = settings_of(config)
     configure_logs(level=settings.log.level, form=settings.log.format, secrets=secrets_of(settings))
     try:

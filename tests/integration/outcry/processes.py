@@ -70,10 +70,13 @@ class Running:
 
 @contextmanager
 def running(
-    *arguments: str, data_dir: Path, more: Mapping[str, str] | None = None
+    *arguments: str,
+    data_dir: Path,
+    more: Mapping[str, str] | None = None,
+    module: str = "outcry",
 ) -> Iterator[Running]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "outcry", *arguments],
+        [sys.executable, "-m", module, *arguments],
         env=environment(data_dir, more),
         cwd=ROOT,
         stdin=subprocess.DEVNULL,

@@ -115,6 +115,7 @@ def test_a_backtest_takes_limits_and_exit_plans_from_settings(data: Path, tmp_pa
         (("run", "--config", "none.yaml"), "no such file"),
         (("run", "--config", "live.yaml"), "OUTCRY_ALLOW_LIVE"),
         (("run", "--config", "paper.yaml"), "plays recorded data only"),
+        (("run", "bot"), "in one process"),
         (("bogus",), "bogus"),
     ],
 )

@@ -1,8 +1,10 @@
 """The demo's supervisor with its real children: start, crash, stop, start again."""
 
+import json
 import os
 import signal
 import socket
+import time
 from pathlib import Path
 
 from tests.integration.outcry.processes import get_json, outcry, post_json, running
@@ -23,6 +25,16 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def until_message(page: str, text: str) -> str:
+    """Ask the page for its chat until a message holds `text`."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        for message in get_json(f"{page}/sandbox/messages")["messages"]:  # type: ignore[attr-defined]
+            if text in message.get("text", ""):
+                return str(message["text"])
+    raise AssertionError(f"no message with {text!r}")
 
 
 def service_pid(data_dir: Path) -> int:
@@ -123,3 +135,19 @@ def test_a_speed_that_is_none_is_refused(tmp_path: Path) -> None:
     done = outcry("demo", "--speed", "fast", data_dir=tmp_path)
     assert done.returncode == 2
     assert "--speed fast" in done.stderr
+
+
+def test_with_a_token_it_talks_to_that_bot_and_a_stranger_learns_his_id(tmp_path: Path) -> None:
+    token = "123456789:AAabcdefghijklmnopqrstuvwxyz0123456"
+    sandbox = ("--port", "0", "--state-dir", str(tmp_path / "elsewhere"), "--token", token)
+    with running(*sandbox, module="sandbox", data_dir=tmp_path) as elsewhere:
+        said = json.loads(elsewhere.until("bot_api"))
+        more = {"TELEGRAM_TOKEN": token, "OUTCRY_TELEGRAM__BASE_URL": said["bot_api"]}
+        with running("demo", "--port", str(free_port()), data_dir=tmp_path, more=more) as demo:
+            demo.until("nobody may command the bot yet")
+            demo.until("ready: open")
+            page = said["page"].rstrip("/")
+            post_json(f"{page}/sandbox/send", {"text": "/status"})
+            assert "1001" in until_message(page, "Your id is")
+    log = (tmp_path / "demo" / "service.log").read_text()
+    assert token not in log

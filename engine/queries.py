@@ -212,7 +212,7 @@ class Queries:
         trades = sum(
             1
             for trade in self._desk.ledger.trades()
-            if start is None or trade.exit_time > start.time
+            if start is None or trade.exit_time >= start.time
         )
         return self._figures.line_between(label, start, end, trades)
 

@@ -198,9 +198,12 @@ class EngineService:
 
     async def recover(self) -> None:
         """Bring the desk in line with store and venue and set the alarms; `run` begins with it."""
-        await self._startup.recover(self._templates, self._settings.pid)
+        await self._startup.open(self._templates)
         await self._reporting.ensure_day_mark()
         await self._jobs.begin()
+        await self._startup.reconcile(
+            self._settings.pid, before_fill=self._market_scheduler.fire_due
+        )
         self.ready.set()
 
     async def _trade(self) -> None:

@@ -157,7 +157,7 @@ class Figures:
         trades = tuple(
             trade_view(desk, trade)
             for trade in desk.ledger.trades()
-            if day.start < trade.exit_time <= day.end
+            if day.start <= trade.exit_time < day.end
         )
         return DailyReport(
             header=desk.header(),

@@ -1,6 +1,6 @@
 """Start-up is recovery: read what is stored, ask the venue, resolve every doubt, then trade."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -57,24 +57,35 @@ class Startup:
         self._follow_up = follow_up
         self._version = version
         self._news = Found([], [], [])
+        self._before: ServiceMark | None = None
         self._known = False  # the account has been booked to before
 
-    async def recover(self, templates: RunTemplates, pid: int) -> None:
-        """Read, reconcile, protect, load the strategies, and say what was found.
+    async def open(self, templates: RunTemplates) -> None:
+        """Read what is stored, price it, and book what an account new to us holds.
 
         Args:
             templates: The configured runs: those without a row are added as they are.
         """
         await self._desk.venue.instruments()  # a replay sets the market clock at first use
-        before = await self._read(templates)
+        self._before = await self._read(templates)
         await self._marks()
         await self._open_account()
-        await self._fill_up()
+
+    async def reconcile(
+        self, pid: int, *, before_fill: Callable[[datetime], Awaitable[None]]
+    ) -> None:
+        """Bring the desk in line with the venue, protect, load the strategies, say what was found.
+
+        Args:
+            before_fill: Called with a fill's time before it is booked: what was due by then,
+                such as the report of the day before, comes first.
+        """
+        await self._fill_up(before_fill)
         await self._resolve()
         await self._compare()
         await self._protect()
         await self._load_runs()
-        await self._say(before, pid)
+        await self._say(self._before, pid)
 
     # --- reading -----------------------------------------------------------------------------
 
@@ -180,9 +191,10 @@ class Startup:
 
     # --- reconciling -------------------------------------------------------------------------
 
-    async def _fill_up(self) -> None:
+    async def _fill_up(self, before_fill: Callable[[datetime], Awaitable[None]]) -> None:
         """Book what filled while we were away; the ledger knows what it has already."""
         for fill in await self._desk.venue.fills_since(None):
+            await before_fill(fill.ts_event)
             if await self._fills.book(fill):
                 self._news.changed.append(
                     f"{fill.side.value} {to_text(fill.quantity)} {fill.instrument_id} "

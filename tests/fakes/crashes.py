@@ -16,7 +16,7 @@ from typing import Any, Self
 from engine.domain.accounts import Account
 from engine.domain.bars import Timeframe
 from engine.domain.ids import ClientOrderId, CommandId, EventId
-from engine.domain.messages import Command
+from engine.domain.messages import Command, Event
 from engine.domain.orders import Order, OrderState
 from engine.domain.policies import DEFAULT_POLICY, ExitPlan, OrderPolicy
 from engine.domain.runs import Run
@@ -163,7 +163,7 @@ class Ending:
     Attributes:
         venue_orders, venue_fills: The venue's own books, byte for byte.
         orders: Ours: state and filled quantity by id.
-        events: Ids in the store, with how often; starts are each life's own.
+        events: What the store tells, by id; starts are each life's own.
         equity: Of the account, complete.
     """
 
@@ -172,7 +172,7 @@ class Ending:
     orders: Mapping[ClientOrderId, tuple[OrderState, Decimal]]
     positions: Mapping[str, Decimal]
     balances: Mapping[str, Decimal]
-    events: tuple[EventId, ...]
+    events: Mapping[EventId, Event]
     equity: Decimal | None
 
 
@@ -271,7 +271,7 @@ class World:
                 orders={o.client_order_id: (o.state, o.filled_quantity) for o in orders},
                 positions={p.book_id: p.quantity for p in desk.ledger.positions()},
                 balances=desk.ledger.balances(),
-                events=tuple(sorted(event.event_id for event in told)),
+                events={event.event_id: event for event in told},
                 equity=desk.valuation().equity,
             )
             assert {a: b for a, b in ending.balances.items() if b} == {

@@ -59,14 +59,19 @@ def flat(*prices: float) -> list[Row]:
     return [(price, price, price, price) for price in prices]
 
 
-def bars(rows: Sequence[Row], instrument_id: InstrumentId = BTC) -> Bars:
-    """Minute bars from OPENING on, without volume: nothing limits a fill."""
+def bars(
+    rows: Sequence[Row],
+    instrument_id: InstrumentId = BTC,
+    starts: Sequence[datetime] | None = None,
+) -> Bars:
+    """Minute bars from OPENING on, or at `starts`, without volume: nothing limits a fill."""
     columns = np.array(rows, dtype=np.float64).T
     count = len(rows)
+    times = [at(number) for number in range(count)] if starts is None else starts
     return Bars(
         instrument_id,
         Timeframe(60),
-        to_ms(OPENING) + 60_000 * np.arange(count, dtype=np.int64),
+        np.array([to_ms(time) for time in times], dtype=np.int64),
         columns[0],
         columns[1],
         columns[2],
@@ -119,6 +124,7 @@ class Bench:
     storage: UnitOfWorkFactory = field(default_factory=lambda: MemoryStorage().unit_of_work)
     store: BookStore | None = None
     start_after: int = 0
+    starts: Sequence[datetime] | None = None
     code_hash: str = "hash"
     wall: FakeWallClock = field(default_factory=FakeWallClock)
     seen: list[VenueMessage] = field(default_factory=list)
@@ -135,7 +141,7 @@ class Bench:
         self.venue = ReplayVenue(
             account_id=ACCOUNT,
             instruments=[instrument],
-            series=[bars(self.rows)],
+            series=[bars(self.rows, starts=self.starts)],
             clock=clock,
             wall=self.wall,
             opening_balances=self.opening,

@@ -21,7 +21,7 @@ _UNDELIVERED = and_(_c.channel == bindparam("channel"), _c.state.in_((_PENDING, 
 _DUE_AT = case(
     (_c.state == _SENDING, func.coalesce(_c.lease_until, _c.not_before)), else_=_c.not_before
 )
-_LATE = bindparam("now") < _DUE_AT
+_LATE = bindparam("now", type_=_c.not_before.type) < _DUE_AT
 # The oldest message of each recipient that has to wait: what comes after it waits as well.
 _BLOCKED = (
     select(_c.recipient, func.min(_c.delivery_id).label("first"))

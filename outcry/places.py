@@ -9,6 +9,7 @@ from engine.errors import ConfigError, StorageError
 
 PID_FILE = "service.pid"
 VENUE_BOOKS = "replay-venue.db"
+DEMO = "demo"  # the demo's folder in the data directory
 
 
 def database_file(settings: Settings) -> Path:

@@ -13,7 +13,7 @@ from engine.errors import ConfigError, OutcryError
 from engine.storage.sql.latch import write_latch
 from outcry.commands.common import settings_of
 from outcry.killfile import pull
-from outcry.places import database_file, running_pid
+from outcry.places import DEMO, database_file, running_pid
 
 _BUSY_SECONDS = 0.5
 
@@ -39,6 +39,7 @@ def kill_now(config: Path | None, reason: str, *, as_json: bool) -> int:
     if database is not None:
         latched = _latched(database, account, reason, problems)
     pid = running_pid(folder)
+    demo = _demo_too(folder, reason, problems)
     if as_json:
         print(
             json.dumps(
@@ -47,12 +48,15 @@ def kill_now(config: Path | None, reason: str, *, as_json: bool) -> int:
                     "latched": latched,
                     "kill_file": None if file is None else str(file),
                     "service_pid": pid,
+                    "demo_pid": demo,
                     "problems": problems,
                 }
             )
         )
     else:
         _tell(account, file, pid, latched=latched, problems=problems)
+        if demo is not None:
+            print(f"The demo runs too: its service {demo} halts as well.")
     return 0 if latched or file is not None else 1
 
 
@@ -62,6 +66,14 @@ def _pulled(folder: Path, reason: str, problems: list[str]) -> Path | None:
     except OSError as exc:
         problems.append(f"the kill file in {folder} can't be written ({exc.strerror})")
         return None
+
+
+def _demo_too(folder: Path, reason: str, problems: list[str]) -> int | None:
+    """Halt a demo that runs below the data directory: whoever kills means everything he sees."""
+    pid = running_pid(folder / DEMO)
+    if pid is None or _pulled(folder / DEMO, reason, problems) is None:
+        return None
+    return pid
 
 
 def _latched(database: Path, account: str, reason: str, problems: list[str]) -> bool:

@@ -27,6 +27,10 @@ def is_alive(pid: int) -> bool:
     return True
 
 
+def health(port: int) -> dict[str, object]:
+    return get_json(f"http://127.0.0.1:{port}/healthz")
+
+
 def until_message(page: str, text: str) -> str:
     """Ask the page for its chat until a message holds `text`."""
     deadline = time.monotonic() + 30
@@ -122,6 +126,18 @@ def test_fresh_removes_nothing_that_the_demo_did_not_make(tmp_path: Path) -> Non
     assert done.returncode == 1
     assert "nothing was removed" in done.stderr
     assert mine.read_text() == "precious"
+
+
+def test_a_kill_without_settings_halts_the_demo_too(tmp_path: Path) -> None:
+    port = free_port()
+    with running("demo", "--port", str(port), data_dir=tmp_path) as demo:
+        demo.until("ready: open")
+        done = outcry("kill", "--reason", "fire", data_dir=tmp_path)
+        assert done.returncode == 0
+        assert f"its service {service_pid(tmp_path)} halts as well" in done.stdout
+        deadline = time.monotonic() + 30
+        while (state := health(port)["trading_state"]) != "halted":
+            assert time.monotonic() < deadline, state
 
 
 def test_settings_that_are_wrong_end_it_with_their_line(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from engine.domain.records import CatchUp, JobClock
 from engine.domain.runs import Run, RunState
 from engine.handlers.bars import BarCloses
 from engine.handlers.commands import Audited
+from engine.handlers.doubts import Doubts
 from engine.handlers.fills import Fills
 from engine.handlers.halt import Halt
 from engine.handlers.housekeeping import Housekeeping
@@ -98,6 +99,7 @@ class EngineService:
         figures = Figures(desk)
         self._reporting = Reporting(desk, figures)
         self._bars = BarCloses(desk, self._orders, self._protection, self._runs)
+        self._doubts = Doubts(desk, self._orders, self._protection, self._bars.follow_up)
         self._startup = Startup(
             desk,
             self._orders,
@@ -165,7 +167,15 @@ class EngineService:
             catch_up=CatchUp.ONCE,
             action=Housekeeping(self.desk).tidy,
         )
-        return (report, marks, heartbeat, housekeeping, *self._hours_specs())
+        doubts = JobSpec(
+            key="orders in doubt",
+            clock=JobClock.WALL,
+            cadence="every 5s",
+            catch_up=CatchUp.SKIP,
+            action=self._doubts.resolve,
+            durable=False,
+        )
+        return (report, marks, heartbeat, housekeeping, doubts, *self._hours_specs())
 
     def _hours_specs(self) -> tuple[JobSpec, ...]:
         """Cancel resting entries at the end of the trading hours; a missed end is made up."""

@@ -146,6 +146,38 @@ async def test_a_doubt_stays_while_the_venue_gives_no_proof() -> None:
     assert "in doubt" in started.waiting[0]
 
 
+async def look_up(bench: Bench) -> None:
+    """Let the job that looks up orders in doubt have its time."""
+    await bench.wall.advance(10)
+    await bench.service._wall_scheduler.fire_due(bench.wall.now())
+
+
+async def test_a_doubt_ends_while_trading_goes_on_once_the_venue_proves_it() -> None:
+    script = {"run": {at(0): ZERO, at(1): ONE}, "two": {at(0): ZERO, at(5): ONE}}
+    bench = Bench(ROWS, script, runs=[run(), run("two")])
+    losing(bench, placed=False)
+    await bench.until(1)
+    await look_up(bench)
+    assert [o.state for o in bench.desk.orders.values()] == [OrderState.UNKNOWN]  # may arrive yet
+    await bench.play(3)
+    await look_up(bench)
+    assert not bench.desk.orders
+    assert len(bench.told(OrderEnded)) == 1
+    bench.desk.venue = bench.venue
+    await bench.play()
+    assert (bench.held(), bench.held("two")) == (0, 10)
+
+
+async def test_an_order_in_doubt_that_is_there_is_taken_up_again() -> None:
+    bench = Bench(ROWS, IN)
+    losing(bench, placed=True)
+    await bench.until(1)
+    await look_up(bench)
+    assert [o.state for o in bench.desk.orders.values()] == [OrderState.ACKNOWLEDGED]
+    await bench.play()
+    assert bench.held() == 10
+
+
 def _intent(minute: int) -> Order:
     return Order(
         client_order_id=ClientOrderId("unsent"),

@@ -195,6 +195,7 @@ class Supervisor:
             *("--upstream", f"http://127.0.0.1:{self._web_port}"),
             *("--service-pid-file", str(self._folder / PID_FILE)),
             "--exit-with-stdin",
+            "--no-limits",  # ntfy's would be spent in minutes: 600 times as much happens here
         ]
         without_token = {k: v for k, v in self._environ.items() if "TOKEN" not in k}
         self._sandbox = _child(command, without_token, stderr=None)

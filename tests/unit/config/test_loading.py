@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from config.loading import SettingsError, load_settings
+from config.settings import Settings
 
 ROOT = Path(__file__).parents[3]
 TOKEN = "123456789:AAabcdefghijklmnopqrstuvwxyz0123456"
@@ -171,8 +172,24 @@ def test_config_is_found_by_option_then_variable_then_folder(
     assert load_settings(given, {"OUTCRY_CONFIG": str(named)}).web.port == 3
 
 
-@pytest.mark.parametrize("name", ["demo.yaml", "example.yaml"])
-def test_the_files_that_come_with_it_are_valid(name: str) -> None:
-    settings = load_settings(ROOT / "config" / name, {})
-    assert all(item.file.exists() for item in settings.replay.data)
+def test_the_demo_settings_are_valid_and_their_data_is_there() -> None:
+    settings = load_settings(ROOT / "config" / "demo.yaml", {})
     assert settings.runs
+    assert all(item.file.exists() for item in settings.replay.data)
+
+
+def test_the_example_works_when_copied_to_the_checkout(tmp_path: Path) -> None:
+    (tmp_path / "sandbox").symlink_to(ROOT / "sandbox")
+    text = (ROOT / "config" / "example.yaml").read_text()
+    settings = load_settings(written(tmp_path, text), {})
+    assert settings.runs
+    assert all(item.file.exists() for item in settings.replay.data)
+
+
+def test_the_example_names_every_key() -> None:
+    text = (ROOT / "config" / "example.yaml").read_text()
+    for section, field in Settings.model_fields.items():
+        assert f"{section}:" in text
+        for key in getattr(field.annotation, "model_fields", {}):
+            if key not in {"token", "password"}:
+                assert f"{key}:" in text, f"{section}.{key}"

@@ -4,14 +4,14 @@ The wrappers belong to the test's own composition root; the product has no hooks
 """
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from engine.domain.accounts import Account
 from engine.domain.bars import Timeframe
@@ -22,12 +22,15 @@ from engine.domain.policies import DEFAULT_POLICY, ExitPlan, OrderPolicy
 from engine.domain.runs import Run
 from engine.errors import StorageError
 from engine.ports import BarsClosed, OrderReport, ReplayEnded, UnitOfWork, UnitOfWorkFactory
+from engine.storage.memory import MemoryStorage
 from engine.storage.sql.schema import upgrade
 from engine.storage.sql.storage import SqlStorage
+from engine.storage.writer import WriterLock
 from engine.venues.bookstore import BookStore, Page, SqliteBookStore
 from engine.venues.replay import ReplayVenue
 from tests.fakes.engines import BTC, MINUTE, REPLAYED, TRADER, Bench, Row, at, run
 from tests.fakes.hosts import Target
+from tests.unit.venues.replays import KeptPages
 
 
 class Crash(BaseException):
@@ -176,7 +179,13 @@ class Ending:
     equity: Decimal | None
 
 
-@dataclass(slots=True)
+class Storage(Protocol):
+    """An open storage of either kind."""
+
+    def unit_of_work(self) -> UnitOfWork: ...
+
+
+@dataclass
 class World:
     """The files of one story, over all its lives."""
 
@@ -189,10 +198,10 @@ class World:
             self.folder.mkdir(parents=True)
             shutil.copy(self.template, self.folder / "outcry.db")
 
-    def store(self) -> SqliteBookStore:
+    def store(self) -> BookStore:
         return SqliteBookStore(self.folder / "venue.db")
 
-    def storage(self) -> SqlStorage:
+    def storage(self) -> AbstractAsyncContextManager[Storage]:
         return SqlStorage(f"sqlite+aiosqlite:///{self.folder / 'outcry.db'}")
 
     async def live(self, fuse: Fuse) -> bool:
@@ -235,8 +244,7 @@ class World:
 
     async def _command(self, bench: Bench, bar: int) -> None:
         """Send what a person sends at this close, unless it has been answered before."""
-        answered = self.folder / f"answered-{bar}"  # as the chat's inbox remembers it
-        if bar not in self.story.commands or answered.exists():
+        if bar not in self.story.commands or self.is_answered(bar):
             return
         kind, arguments = self.story.commands[bar](bench)
         now = bench.wall.now()
@@ -248,7 +256,14 @@ class World:
             **arguments,
         )
         await bench.desk.bus.send(command)
-        answered.touch()
+        self.note_answer(bar)
+
+    def is_answered(self, bar: int) -> bool:
+        """Tell what the chat's inbox would remember of a command."""
+        return (self.folder / f"answered-{bar}").exists()
+
+    def note_answer(self, bar: int) -> None:
+        (self.folder / f"answered-{bar}").touch()
 
     async def ending(self) -> Ending:
         """Open the files once more and look at what they hold, through no wrapper."""
@@ -279,6 +294,30 @@ class World:
             }
             await bench.venue.close()
         return ending
+
+
+class MemoryWorld(World):
+    """The same without files, for trying many more points: storage and books outlive the lives."""
+
+    def __init__(self, story: Story) -> None:
+        self.story = story
+        self._storage = MemoryStorage()
+        self._pages = KeptPages()
+        self._answered: set[int] = set()
+
+    def store(self) -> BookStore:
+        return self._pages
+
+    @asynccontextmanager
+    async def storage(self) -> AsyncIterator[Storage]:
+        self._storage.writer = WriterLock()  # whoever held it is dead
+        yield self._storage
+
+    def is_answered(self, bar: int) -> bool:
+        return bar in self._answered
+
+    def note_answer(self, bar: int) -> None:
+        self._answered.add(bar)
 
 
 def make_template(folder: Path) -> Path:

@@ -127,7 +127,7 @@ def notifiers(
 async def until_told(storage: SqlStorage, wall: FakeWallClock) -> None:
     """Wait until every event has become deliveries and every delivery was sent."""
     while True:
-        await wall.advance(0.25)
+        await wall.advance(0)
         async with storage.unit_of_work() as unit:
             seen = await unit.cursors.get(CURSOR)
             due = await unit.deliveries.next_due(CHANNEL)

@@ -16,18 +16,20 @@ from benchmarks.market import steps, symbol
 from sandbox.config import SandboxConfig
 from sandbox.server import Sandbox
 
-_HISTORY, _BARS = 120, 5_000
+_HISTORY, _BARS, _PER_RUN = 120, 5_000, 20
 
 HOLD = '''
 import numpy as np
 from engine.strategies.api import Strategy, Targets
 
 class Hold(Strategy):
-    """In from the second bar on."""
+    """An equal part of every symbol once it has stepped up."""
     warmup = 2
     def decide(self, panel):
+        part = 1 / len(panel.bars)
         return {
-            name: Targets(np.where(bars.close > 105, 1.0, 0.0)) for name, bars in panel.bars.items()
+            name: Targets(np.where(bars.close > 105, part, 0.0))
+            for name, bars in panel.bars.items()
         }
 '''
 
@@ -92,8 +94,12 @@ def _configure(folder: Path, symbols: int, speed: float, *, spins: bool) -> Path
     (strategies / "spin.py").write_text(SPIN)
     for name in names:
         _write(folder / f"{name.replace('/', '-')}.csv", name)
-    run = {"timeframe": "1m", "capital": 10_000, "start": True}
-    runs = [{"name": n.split("/")[0], "strategy": "hold", "symbols": [n], **run} for n in names]
+    run = {"timeframe": "1m", "capital": 100_000, "start": True}
+    groups = [names[first : first + _PER_RUN] for first in range(0, symbols, _PER_RUN)]
+    runs: list[dict[str, object]] = [
+        {"name": f"hold{number}", "strategy": "hold", "symbols": group, **run}
+        for number, group in enumerate(groups)
+    ]
     if spins:
         runs.append({"name": "spin", "strategy": "spin", "symbols": [names[0]], **run})
     settings = {

@@ -401,8 +401,9 @@ async def test_close_ends_a_worker_that_spins(host: WorkerHost, write: Write) ->
     assert not any(map(is_alive, pids))
 
 
+# A shell's background job ignores SIGINT, and its children inherit that: undone here.
 PARENT = """
-import asyncio, sys
+import asyncio, signal, sys
 from pathlib import Path
 from engine.ports import RunSpec
 from engine.strategies.host import WorkerHost
@@ -418,6 +419,7 @@ async def main():
     print(*host.worker_pids(), flush=True)
     await host.evaluate(["spins", "ema_crossover"], [walk().bar(0)])
 
+signal.signal(signal.SIGINT, signal.default_int_handler)
 asyncio.run(main())
 """
 

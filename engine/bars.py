@@ -7,7 +7,6 @@ except through `engine.domain.money.from_float`.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -140,8 +139,3 @@ def to_ms(instant: datetime) -> int:
 def from_ms(milliseconds: int) -> datetime:
     """Return the aware UTC instant."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
-def decimal_close(bars: Bars) -> Decimal:
-    """Return the newest close as money."""
-    return from_float(bars.close[-1])

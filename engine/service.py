@@ -22,7 +22,7 @@ from engine.domain.commands import (
 )
 from engine.domain.events import DataEnded, FeedInterrupted
 from engine.domain.records import CatchUp, JobClock
-from engine.domain.runs import Run, RunState
+from engine.domain.runs import Run
 from engine.handlers.bars import BarCloses
 from engine.handlers.commands import Audited
 from engine.handlers.doubts import Doubts
@@ -286,8 +286,3 @@ class EngineService:
         """The kill thread saw the kill file or a latch that another process set."""
         _log.warning("halted from outside", reason=latch.reason)
         await self._halt.halted_from_outside(latch)
-
-    @property
-    def trades_now(self) -> bool:
-        """Tell whether any run may enter."""
-        return any(run.state is RunState.RUNNING for run in self.desk.runs.values())

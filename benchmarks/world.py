@@ -55,11 +55,11 @@ class World:
 
     async def ask(self, text: str) -> float:
         """Send a message to the bot; return the milliseconds until its first answer is there."""
-        before = len(self.box.replies(self.box.operator_id))
+        chat = self.box.operator_id
         began = time.perf_counter()
-        self.box.send_text(text)
+        sent = self.box.send_text(text)
         await self.box.wait_for(
-            lambda: len(self.box.replies(self.box.operator_id)) > before or None, timeout=30
+            lambda: self.box.replies(chat, after=sent.message_id) or None, timeout=30
         )
         return (time.perf_counter() - began) * 1000
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from config.settings import ReplaySettings, RunSettings, Settings
-from engine.bars import Bars, Float64, decimal_close, to_ms
+from engine.bars import Bars, Float64, to_ms
 from engine.bus.inprocess import InProcessBus
 from engine.desk.state import Desk
 from engine.domain.accounts import TradingMode
@@ -208,7 +208,8 @@ async def _run(engine: EngineService, progress: Progress | None) -> None:
 
 def _close_what_is_open(desk: Desk, bars: Bars, fee: Decimal) -> tuple[LedgerEntry, ...]:
     """Sell at the last close what is still held: a trade like the others, and tagged as such."""
-    price, end = decimal_close(bars), bars.bar(-1).end
+    last = bars.bar(-1)
+    price, end = last.close, last.end
     entries = []
     for number, position in enumerate(desk.ledger.positions()):
         instrument = desk.instruments[position.instrument_id]

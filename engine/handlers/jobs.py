@@ -6,8 +6,10 @@ from datetime import datetime
 
 import structlog
 
-from engine.desk.state import Desk
+from engine.desk.state import Changes, Desk
+from engine.domain.events import HeartbeatMissed
 from engine.domain.records import CatchUp, Job, JobClock
+from engine.errors import StorageError
 from engine.handlers.cadence import next_after
 from engine.ports import Clock, Scheduler
 
@@ -80,8 +82,9 @@ class Jobs:
         now = self._schedulers[job.clock][1].now()
         try:
             await spec.action(job.next_due)
-        except Exception:  # the job boundary: one job's fault must not end the others
+        except Exception as exc:  # the job boundary: one job's fault must not end the others
             _log.exception("job failed; its next due time stands", job=key)
+            await self._tell(job, exc)
         missed_from = job.next_due if job.catch_up is CatchUp.EACH else max(now, job.next_due)
         moved = replace(job, last_run=job.next_due, next_due=next_after(job.cadence, missed_from))
         self._jobs[key] = moved
@@ -90,3 +93,18 @@ class Jobs:
                 await uow.jobs.save(moved)
                 await uow.commit()
         self._set(key)
+
+    async def _tell(self, job: Job, problem: Exception) -> None:
+        """Let people hear of a job that failed: a report that never came must not go unnoticed."""
+        desk = self._desk
+        event = HeartbeatMissed(
+            **desk.fact("job failed", job.key, job.next_due.isoformat()),
+            component=job.key,
+            message=f"what was due {job.next_due:%Y-%m-%d %H:%M} UTC was not done "
+            f"({type(problem).__name__}). Trading goes on; the next one is due as planned. The log "
+            "has the details",
+        )
+        try:
+            await desk.commit(Changes(events=[event]))
+        except StorageError:
+            _log.exception("alert not stored", job=job.key)

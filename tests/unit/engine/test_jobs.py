@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
+from engine.domain.events import HeartbeatMissed
 from engine.domain.records import CatchUp, JobClock
 from engine.handlers.jobs import Jobs, JobSpec
 from engine.schedule.simulated import SimulatedClock, SimulatedScheduler
@@ -127,3 +128,28 @@ async def test_a_due_time_that_is_no_row_is_not_made_up() -> None:
         )
         await life.until(start)
         assert life.times() == []
+
+
+async def test_a_job_that_fails_is_told_to_people_once_per_due_time() -> None:
+    storage = MemoryStorage()
+    life = Life(storage, NOON)
+
+    async def fails(due: datetime) -> None:
+        raise ZeroDivisionError
+
+    report = JobSpec(
+        key="daily report",
+        clock=JobClock.MARKET,
+        cadence="every 3600s",
+        catch_up=CatchUp.ONCE,
+        action=fails,
+    )
+    await life.begin(report)
+    with capture_logs():
+        await life.until(NOON + 2 * HOUR)
+    async with storage.unit_of_work() as uow:
+        events = [row.event for row in await uow.events.after(0, 10)]
+    told = [event for event in events if isinstance(event, HeartbeatMissed)]
+    assert {event.component for event in told} == {"daily report"}
+    assert all("was not done (ZeroDivisionError)" in event.message for event in told)
+    assert len(told) == len({event.event_id for event in told}) > 0

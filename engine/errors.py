@@ -68,6 +68,10 @@ class VenueUnavailable(TradingError):
     """A read failed or the venue is down; nothing was changed by it."""
 
 
+class TradingNotAllowed(TradingError):
+    """The key or the account's settings forbid trading as configured: nothing will be sent."""
+
+
 class QueryTimedOut(OutcryError):
     """The engine did not answer a query in time; it goes on trading."""
 

@@ -251,6 +251,15 @@ class Liquidity(StrEnum):
     TAKER = "taker"
 
 
+class FillCause(StrEnum):
+    """What made the venue trade: an order, or the venue itself."""
+
+    ORDER = "order"
+    LIQUIDATION = "liquidation"
+    DELEVERAGING = "deleveraging"  # auto-deleveraging: our position closed against a bankrupt one
+    SETTLEMENT = "settlement"  # delivery or expiry of the contract
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fill:
     """One execution at the venue.
@@ -277,6 +286,7 @@ class Fill:
     sequence: int = 0
     position_side: PositionSide = PositionSide.NET
     liquidity: Liquidity = Liquidity.TAKER
+    cause: FillCause = FillCause.ORDER
 
     @property
     def key(self) -> str:

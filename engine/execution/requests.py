@@ -64,7 +64,7 @@ async def cancel(venue: Venue, order: Order) -> Answer | None:
 async def look_up(venue: Venue, order: Order) -> Answer:
     """Ask what became of an order: only the venue's evidence resolves a doubt."""
     try:
-        report = await venue.find_order(order.client_order_id, order.instrument_id)
+        report = await venue.find_order(order)
     except (VenueUnavailable, OrderStateUnknown) as exc:
         return Lost(exc.user_message)
     return Refused("the venue has no such order") if report is None else Accepted(report)

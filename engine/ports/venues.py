@@ -6,6 +6,8 @@ from collections.abc import (
 )
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
 from typing import Protocol
 
 import msgspec
@@ -13,13 +15,22 @@ import msgspec
 from engine.bars import Bars
 from engine.domain.accounts import Balance
 from engine.domain.bars import Bar, Timeframe
+from engine.domain.flows import AccountFlow
 from engine.domain.ids import (
     ClientOrderId,
     InstrumentId,
     VenueOrderId,
 )
 from engine.domain.instruments import Instrument
-from engine.domain.orders import Fill, Order, OrderState, PositionSide
+from engine.domain.orders import Fill, Order, OrderSide, OrderState, PositionSide
+
+
+class DeadManTimer(StrEnum):
+    """What a venue's cancel-all-after timer does when nobody renews it."""
+
+    NONE = "none"
+    SPARES_STOPS = "spares stops"
+    CANCELS_ALL = "cancels all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +42,9 @@ class VenueCapabilities:
         linked_exits: Orders of one `group_id` reduce each other at the venue.
         stop_orders: Stops can rest at the venue.
         reduce_only: The venue keeps reduce-only orders from opening a position.
+        order_ids: It takes our order ids; otherwise orders are matched by the rule that the
+            adapter documents, and people are told so at the start.
+        dead_man: What its cancel-all-after timer spares.
     """
 
     quote_quantity: bool
@@ -38,11 +52,19 @@ class VenueCapabilities:
     stop_orders: bool
     reduce_only: bool
     replayed: bool = False  # market time is simulated
+    order_ids: bool = True
+    dead_man: DeadManTimer = DeadManTimer.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderReport:
-    """What the venue says of one order."""
+    """What the venue says of one order.
+
+    Attributes:
+        client_order_id: None where it was not placed under one of ours.
+        side, quantity, price: Where the venue tells them: a foreign order is shown by them.
+            Plain decimal text; `price` is the limit or else the trigger.
+    """
 
     client_order_id: ClientOrderId | None
     venue_order_id: VenueOrderId
@@ -51,6 +73,9 @@ class OrderReport:
     filled_quantity: str  # plain decimal text
     ts_event: datetime
     message: str = ""
+    side: OrderSide | None = None
+    quantity: str = ""
+    price: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +85,47 @@ class VenuePosition:
     instrument_id: InstrumentId
     side: PositionSide
     quantity: str  # plain decimal text, signed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueVitals:
+    """How the connection to a venue is doing, for /venues and /health. Times are wall time UTC.
+
+    Attributes:
+        connected: Market data and, where it trades, the account's own stream are up.
+        last_message_at: When the newest frame or answer came.
+        latency_ms: Of the last requests, smoothed; None before the first.
+        clock_skew_ms: The venue's clock less ours; None where it can't be measured.
+        budget_used: Part of the tightest rate budget that is spent, 0 to 1.
+        open_breakers: Endpoints that are not asked for now, each with its reason.
+        note: What a person must know, e.g. how orders are matched without ids.
+    """
+
+    name: str
+    connected: bool
+    last_message_at: datetime | None = None
+    latency_ms: float | None = None
+    clock_skew_ms: int | None = None
+    budget_used: float = 0.0
+    open_breakers: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyAudit:
+    """What the venue says of the API key and the account's settings.
+
+    Attributes:
+        may_withdraw: None where the venue does not tell: a live start counts that as yes, unless
+            the configuration takes it on.
+        ip_restricted: None where the venue does not tell.
+        notes: For people, e.g. "leverage 5x, cross margin, one-way".
+    """
+
+    may_trade: bool | None
+    may_withdraw: bool | None
+    ip_restricted: bool | None
+    notes: tuple[str, ...] = ()
 
 
 class BarsClosed(msgspec.Struct, frozen=True, gc=False):
@@ -83,9 +149,38 @@ class OrderReported(msgspec.Struct, frozen=True, gc=False):
     report: OrderReport
 
 
+class FlowReported(msgspec.Struct, frozen=True, gc=False):
+    """Money moved without an order: a transfer, funding, interest."""
+
+    flow: AccountFlow
+
+
 class ConnectionChanged(msgspec.Struct, frozen=True, gc=False):
+    """The stream broke, or is whole again: then the desk reconciles before it trusts it."""
+
     connected: bool
     message: str
+
+
+class BookChanged(msgspec.Struct, frozen=True, gc=False):
+    """The best levels of an order book, best first; prices and quantities as the venue wrote them.
+
+    Quantities are base units or contracts.
+    """
+
+    instrument_id: InstrumentId
+    time: datetime
+    bids: tuple[tuple[Decimal, Decimal], ...]
+    asks: tuple[tuple[Decimal, Decimal], ...]
+
+
+class TradePrinted(msgspec.Struct, frozen=True, gc=False):
+    """Somebody's trade at the venue."""
+
+    instrument_id: InstrumentId
+    time: datetime
+    price: Decimal
+    quantity: Decimal
 
 
 class ReplayEnded(msgspec.Struct, frozen=True, gc=False):
@@ -95,8 +190,48 @@ class ReplayEnded(msgspec.Struct, frozen=True, gc=False):
 
 
 VenueMessage = (
-    BarsClosed | TimeAdvanced | FillReported | OrderReported | ConnectionChanged | ReplayEnded
+    BarsClosed
+    | TimeAdvanced
+    | FillReported
+    | OrderReported
+    | FlowReported
+    | ConnectionChanged
+    | ReplayEnded
 )
+MarketMessage = BarsClosed | BookChanged | TradePrinted | ConnectionChanged
+
+
+class MarketData(Protocol):
+    """Public prices of a venue: what paper trading needs, without a key.
+
+    Every method raises only `engine.errors` types.
+    """
+
+    async def instruments(self) -> tuple[Instrument, ...]: ...
+
+    async def history(
+        self,
+        instrument_id: InstrumentId,
+        timeframe: Timeframe,
+        *,
+        before: datetime,
+        limit: int,
+    ) -> Bars:
+        """As `Venue.history`."""
+        ...
+
+    def market(
+        self,
+        subscriptions: Iterable[tuple[InstrumentId, Timeframe]],
+        *,
+        books: bool,
+    ) -> AsyncIterator[MarketMessage]:
+        """Yield closed bars and connection changes; with `books`, books and trades too."""
+        ...
+
+    def vitals(self) -> VenueVitals: ...
+
+    async def close(self) -> None: ...
 
 
 class Venue(Protocol):
@@ -107,6 +242,18 @@ class Venue(Protocol):
     """
 
     capabilities: VenueCapabilities
+
+    async def audit(self) -> KeyAudit:
+        """Check that the account may be traded as it is configured; the first call of a start.
+
+        Position mode, margin mode and leverage are read and compared, never switched.
+
+        Raises:
+            TradingNotAllowed: The key is refused, expired or may not trade, or a mode differs
+                from the configuration: nothing will be sent, and why.
+            VenueUnavailable: It can't be reached now.
+        """
+        ...
 
     async def instruments(self) -> tuple[Instrument, ...]: ...
 
@@ -130,20 +277,27 @@ class Venue(Protocol):
         """
         ...
 
-    async def find_order(
-        self, client_order_id: ClientOrderId, instrument_id: InstrumentId
-    ) -> OrderReport | None:
+    async def find_order(self, order: Order) -> OrderReport | None:
         """Look an order up by our id; None when the venue proves that it has none.
 
+        Proved is: the window in which the request could still arrive has passed on the venue's
+        clock (counted from `order.ts_last`), and its order, history and fill queries agree.
+
         Raises:
-            VenueUnavailable: No proof either way.
+            VenueUnavailable: No proof either way yet.
         """
         ...
 
-    async def open_orders(self) -> tuple[OrderReport, ...]: ...
+    async def open_orders(self) -> tuple[OrderReport, ...]:
+        """Return everything that works at the account, foreign orders and triggers included."""
+        ...
 
     async def fills_since(self, since: datetime | None) -> tuple[Fill, ...]:
         """Return the account's fills with ts_event >= since (None: all), oldest first."""
+        ...
+
+    async def flows_since(self, since: datetime | None) -> tuple[AccountFlow, ...]:
+        """Return transfers, funding and interest with ts_event >= since, oldest first."""
         ...
 
     async def balances(self) -> tuple[Balance, ...]: ...
@@ -157,7 +311,10 @@ class Venue(Protocol):
         before: datetime,
         limit: int,
     ) -> Bars:
-        """Return up to `limit` final bars that closed at or before `before`, oldest first."""
+        """Return up to `limit` final bars that closed at or before `before`, oldest first.
+
+        A bar that is absent between two of them is proven: nothing traded.
+        """
         ...
 
     def stream(
@@ -169,5 +326,11 @@ class Venue(Protocol):
         yields the bars of the instant it stood at again: handling them twice must be harmless.
         """
         ...
+
+    async def cancel_all_after(self, seconds: int) -> None:
+        """Arm the venue's dead-man timer anew, or with 0 disarm it; see `capabilities.dead_man`."""
+        ...
+
+    def vitals(self) -> VenueVitals: ...
 
     async def close(self) -> None: ...

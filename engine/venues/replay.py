@@ -11,7 +11,8 @@ from decimal import Decimal
 from engine.bars import Bars, from_ms, to_ms
 from engine.domain.accounts import Balance
 from engine.domain.bars import Bar, Timeframe
-from engine.domain.ids import AccountId, AssetId, ClientOrderId, InstrumentId
+from engine.domain.flows import AccountFlow
+from engine.domain.ids import AccountId, AssetId, InstrumentId
 from engine.domain.instruments import Instrument
 from engine.domain.money import ZERO, exact
 from engine.domain.orders import Fill, Order, OrderState
@@ -26,6 +27,7 @@ from engine.errors import (
 from engine.ports import (
     BarsClosed,
     FillReported,
+    KeyAudit,
     OrderReport,
     OrderReported,
     ReplayEnded,
@@ -34,6 +36,7 @@ from engine.ports import (
     VenueCapabilities,
     VenueMessage,
     VenuePosition,
+    VenueVitals,
     WallClock,
 )
 from engine.venues.admission import NOTHING_PLACED, check_order
@@ -376,11 +379,20 @@ class ReplayVenue:
 
     # --- questions ------------------------------------------------------------------------
 
-    async def find_order(
-        self, client_order_id: ClientOrderId, instrument_id: InstrumentId
-    ) -> OrderReport | None:
+    async def audit(self) -> KeyAudit:
+        """A recorded market asks for no key."""
+        return KeyAudit(may_trade=True, may_withdraw=False, ip_restricted=None)
+
+    def vitals(self) -> VenueVitals:
+        return VenueVitals(name="replay", connected=True, last_message_at=self._now)
+
+    async def cancel_all_after(self, seconds: int) -> None:
+        """Do nothing: there is no such timer (`capabilities.dead_man`)."""
+
+    async def find_order(self, order: Order) -> OrderReport | None:
+        """A request arrives at once or not at all: what is not in the books never came."""
         await self._flush()
-        working = self._book.orders.get(client_order_id)
+        working = self._book.orders.get(order.client_order_id)
         return None if working is None else working.report()
 
     async def open_orders(self) -> tuple[OrderReport, ...]:
@@ -394,6 +406,10 @@ class ReplayVenue:
         await self._flush()
         fills = self._book.fills
         return tuple(fill for fill in fills if since is None or fill.ts_event >= since)
+
+    async def flows_since(self, since: datetime | None) -> tuple[AccountFlow, ...]:
+        """Nothing moves here but by fills."""
+        return ()
 
     async def balances(self) -> tuple[Balance, ...]:
         await self._flush()

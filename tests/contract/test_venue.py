@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.domain.ids import AssetId, ClientOrderId, InstrumentId
+from engine.domain.ids import AssetId, InstrumentId
 from engine.domain.orders import Fill, Order, OrderState
 from engine.errors import (
     BelowMinimum,
@@ -113,7 +113,7 @@ async def test_v05_resting_limit_is_listed_locks_its_cost_and_is_cancelled(marke
     assert last.report.state is OrderState.CANCELLED
     assert await market.venue.open_orders() == ()
     assert await locked(market, market.instrument.quote) == 0
-    found = await market.venue.find_order(resting.client_order_id, resting.instrument_id)
+    found = await market.venue.find_order(resting)
     assert found.state is OrderState.CANCELLED
 
 
@@ -127,11 +127,10 @@ async def test_v06_cancel_of_what_has_ended_or_never_was_is_not_found(market):
 
 
 async def test_v07_find_order_proves_absence_and_tells_the_state(market):
-    instrument_id = market.instrument.id
-    assert await market.venue.find_order(ClientOrderId("never"), instrument_id) is None
+    assert await market.venue.find_order(sized(market, "buy", "1", client_order_id="never")) is None
     placed = sized(market, "buy", "1")
     await traded(market, placed)
-    found = await market.venue.find_order(placed.client_order_id, instrument_id)
+    found = await market.venue.find_order(placed)
     assert (found.state, found.filled_quantity) == (OrderState.FILLED, "1")
 
 
@@ -140,8 +139,7 @@ async def test_v08_what_the_account_can_not_pay_for_is_refused_and_absent(market
     with pytest.raises(InsufficientFunds) as caught:
         await market.venue.submit_order(placed)
     assert caught.value.user_message
-    instrument_id = market.instrument.id
-    assert await market.venue.find_order(placed.client_order_id, instrument_id) is None
+    assert await market.venue.find_order(placed) is None
     assert await market.venue.open_orders() == ()
 
 
@@ -277,7 +275,7 @@ async def test_v21_orders_fills_and_balances_are_there_after_a_restart(market):
         await market.venue.balances(),
         await market.venue.positions(),
         await market.venue.open_orders(),
-        await market.venue.find_order(placed.client_order_id, market.instrument.id),
+        await market.venue.find_order(placed),
     )
     venue = await market.reopen()
     after = (
@@ -285,7 +283,7 @@ async def test_v21_orders_fills_and_balances_are_there_after_a_restart(market):
         await venue.balances(),
         await venue.positions(),
         await venue.open_orders(),
-        await venue.find_order(placed.client_order_id, market.instrument.id),
+        await venue.find_order(placed),
     )
     assert after == before
     again = await venue.submit_order(placed)

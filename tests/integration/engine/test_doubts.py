@@ -15,7 +15,7 @@ from engine.domain.events import (
     RunStateChanged,
     ServiceStarted,
 )
-from engine.domain.ids import UNMANAGED_BOOK, AssetId, ClientOrderId, InstrumentId
+from engine.domain.ids import UNMANAGED_BOOK, AssetId, ClientOrderId
 from engine.domain.orders import Order, OrderPurpose, OrderSide, OrderState, OrderType
 from engine.domain.policies import ExitPlan
 from engine.domain.runs import RunState
@@ -53,12 +53,10 @@ class LosingVenue:
             await self._venue.submit_order(order)
         raise AnswerLost("no answer within 10 s")
 
-    async def find_order(
-        self, client_order_id: ClientOrderId, instrument_id: InstrumentId
-    ) -> OrderReport | None:
+    async def find_order(self, order: Order) -> OrderReport | None:
         if not self._answers:
             raise VenueUnavailable("no route to the venue")
-        return await self._venue.find_order(client_order_id, instrument_id)
+        return await self._venue.find_order(order)
 
 
 def losing(bench: Bench, **how: bool) -> LosingVenue:
@@ -209,7 +207,7 @@ async def test_an_unsent_intent_goes_out_only_while_market_time_stands(
     again = next_life(bench, store)
     await again.service.recover()
     assert (await stored(again))[ClientOrderId("unsent")].state is state
-    there = await again.venue.find_order(ClientOrderId("unsent"), BTC)
+    there = await again.venue.find_order((await stored(again))[ClientOrderId("unsent")])
     assert (there is None) is (state is OrderState.EXPIRED)
     [started] = again.told(ServiceStarted)
     assert isinstance(started, ServiceStarted)

@@ -265,7 +265,7 @@ async def test_rest_of_a_market_order_ends_with_the_data():
     placed = order("buy", "5")
     await venue.submit_order(placed)
     await until(venue.stream(everything(series)), ReplayEnded)
-    report = await venue.find_order(placed.client_order_id, BTC)
+    report = await venue.find_order(placed)
     assert (report.state, report.filled_quantity) == (OrderState.CANCELLED, "2")
     assert "recorded data has ended" in report.message
 

@@ -1,0 +1,1 @@
+"""The ccxt venue: any exchange that ccxt speaks to, over REST and websockets."""

@@ -86,7 +86,8 @@ class AccountSettings(Section):
     id: Name = "main"
     """Names the account in messages, files and the database."""
     mode: TradingMode = TradingMode.REPLAY
-    """replay, paper, testnet, shadow or live. This version runs replay."""
+    """replay (recorded data), paper (live prices, simulated fills), testnet (the venue's sandbox or
+    demo), shadow (live keys, decisions logged, nothing sent) or live."""
     reporting: Symbol = "USD"
     """Currency of every figure."""
     opening_cash: dict[Symbol, PositiveMoney] = Field(
@@ -192,6 +193,61 @@ class ReplaySettings(Section):
     """Fraction of a bar's volume that fills may take; none for no limit."""
     leverage: Annotated[Decimal, BeforeValidator(_exact), Field(ge=1)] = Decimal(1)
     """Of derivatives: notional over margin."""
+
+
+class VenueSettings(Section):
+    """The exchange behind the modes paper, testnet, shadow and live; replay asks for none."""
+
+    exchange: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]*$")] = ""
+    """Its ccxt id, such as binance or kraken."""
+    market: Literal["spot", "linear"] = "spot"
+    """spot, or linear perpetuals (symbols such as BTC/USDT:USDT)."""
+    key: SecretStr | None = None
+    """API key; only from the environment: OUTCRY_VENUE__KEY. Paper needs none."""
+    key_file: Path | None = None
+    """A file that holds it, instead."""
+    secret: SecretStr | None = None
+    """Only from the environment: OUTCRY_VENUE__SECRET."""
+    secret_file: Path | None = None
+    """A file that holds it, instead."""
+    passphrase: SecretStr | None = None
+    """For exchanges that ask for one. Only from the environment: OUTCRY_VENUE__PASSPHRASE."""
+    passphrase_file: Path | None = None
+    """A file that holds it, instead."""
+    position_mode: Literal["one_way", "hedge"] = "one_way"
+    """What the account must be set to there; read and compared, never switched."""
+    margin_mode: Literal["cross", "isolated"] = "cross"
+    """What every traded perpetual must be set to there; read and compared, never switched."""
+    leverage: Annotated[Decimal, BeforeValidator(_exact), Field(ge=1)] = Decimal(1)
+    """What every traded perpetual must be set to there; read and compared, never switched."""
+    unaudited_key: bool = False
+    """Trade live although the exchange can't tell whether the key may withdraw."""
+    urls: dict[str, str] = {}
+    """Other addresses to talk to, by host: {"api.binance.com": "http://127.0.0.1:9000"}; "*" is
+    every other host. Paths are kept; websockets follow with ws or wss."""
+    timeout_seconds: PositiveFloat = 10.0
+    """For one request."""
+    reconcile_seconds: PositiveFloat = 60.0
+    """Wall time between two comparisons of our books with the venue's."""
+    dead_man_seconds: NonNegativeInt = 0
+    """The venue cancels our resting entries when it has not heard from us for so long; 0 for off.
+    Armed only where that spares protective stops, or while no position relies on one."""
+    markets_max_age_hours: PositiveFloat = 24.0
+    """How long the stored list of markets is used before it is loaded again."""
+
+
+class PaperSettings(Section):
+    """How orders fill on paper: against the live book."""
+
+    fees: FeeSettings = FeeSettings(maker=Decimal("0.001"), taker=Decimal("0.001"))
+    latency_ms: NonNegativeInt = 100
+    """How long an order travels."""
+    leverage: Annotated[Decimal, BeforeValidator(_exact), Field(ge=1)] = Decimal(1)
+    """Of derivatives: notional over margin."""
+    depth: Annotated[int, Field(ge=1, le=1000)] = 50
+    """Levels of the book that orders may take from."""
+    seed: int = 1
+    """Of everything random in fills."""
 
 
 class TakeProfitSettings(Section):
@@ -385,6 +441,8 @@ class Settings(Section):
     instruments: dict[Symbol, InstrumentSettings] = {}
     """By symbol. A symbol without an entry is a spot asset quoted in the reporting currency."""
     replay: ReplaySettings = ReplaySettings()
+    venue: VenueSettings = VenueSettings()
+    paper: PaperSettings = PaperSettings()
     runs: tuple[RunSettings, ...] = ()
     risk: RiskSettings = RiskSettings()
     strategies: StrategiesSettings = StrategiesSettings()
@@ -404,6 +462,15 @@ class Settings(Section):
             if run.name.casefold() in seen:
                 raise ValueError(f"two runs are named {run.name}; give each a name of its own")
             seen.add(run.name.casefold())
+        return self
+
+    @model_validator(mode="after")
+    def _venue_is_named(self) -> "Settings":
+        without = {TradingMode.REPLAY, TradingMode.BACKTEST}
+        if self.account.mode not in without and not self.venue.exchange:
+            raise ValueError(
+                f"account.mode {self.account.mode} needs venue.exchange, such as binance"
+            )
         return self
 
     @property

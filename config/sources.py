@@ -16,7 +16,12 @@ PREFIX = "OUTCRY_"
 ALIASES: Mapping[str, Key] = {"TELEGRAM_TOKEN": ("telegram", "token")}
 # Ours, and not a key of the configuration.
 RESERVED = frozenset({"OUTCRY_CONFIG", "OUTCRY_ALLOW_LIVE"})
-SECRETS = frozenset({("telegram", "token"), ("email", "password"), ("push", "token")})
+SECRETS = frozenset(
+    {
+        *(("telegram", "token"), ("email", "password"), ("push", "token")),
+        *(("venue", "key"), ("venue", "secret"), ("venue", "passphrase")),
+    }
+)
 # Keys that hold paths, "*" for any list item: relative to the file they are written in.
 _PATHS: tuple[Key, ...] = (
     ("data_dir",),

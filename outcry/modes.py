@@ -1,4 +1,9 @@
-"""The gate before an account may trade: which modes run, and what live asks for."""
+"""The gate before an account may trade: what each mode asks for.
+
+Live asks for three independent things: `account.mode: live`, OUTCRY_ALLOW_LIVE naming the account,
+and an API key without the right to withdraw. The first two are checked here, before anything is
+started; the key is audited by the venue, at the start of the engine.
+"""
 
 from collections.abc import Mapping
 
@@ -7,27 +12,34 @@ from engine.domain.accounts import TradingMode
 from engine.errors import ConfigError
 
 ALLOW_LIVE = "OUTCRY_ALLOW_LIVE"
-AVAILABLE = frozenset({TradingMode.REPLAY})
+WITH_KEYS = frozenset({TradingMode.TESTNET, TradingMode.SHADOW, TradingMode.LIVE})
 
 
 def check_mode(settings: Settings, environ: Mapping[str, str]) -> None:
-    """Refuse a mode that this version can't run, and live trading nobody has allowed twice.
-
-    Live needs `account.mode: live`, OUTCRY_ALLOW_LIVE naming the account, and an audit of the
-    API key by the venue that is connected to.
+    """Refuse what the mode lacks, and live trading that nobody has allowed twice.
 
     Raises:
         ConfigError: One line: what is missing, and that nothing was started.
     """
     account = settings.account
-    if account.mode is TradingMode.LIVE and environ.get(ALLOW_LIVE) != account.id:
+    if account.mode is TradingMode.BACKTEST:
+        raise ConfigError(
+            "account.mode: backtest is what `outcry backtest` runs in. Nothing was started. Set "
+            "account.mode to replay, paper, testnet, shadow or live"
+        )
+    if account.mode is TradingMode.LIVE and account.id not in _allowed(environ):
         raise ConfigError(
             f"account {account.id} is set to live, and {ALLOW_LIVE} does not name it. Nothing was "
             f"started. Live trading needs account.mode: live, {ALLOW_LIVE}={account.id} in the "
             "environment, and an API key without the right to withdraw"
         )
-    if account.mode not in AVAILABLE:
+    if account.mode in WITH_KEYS and (settings.venue.key is None or settings.venue.secret is None):
         raise ConfigError(
-            f"account.mode: {account.mode} is not in this version, which plays recorded data only. "
-            "Nothing was started. Set account.mode to replay"
+            f"account {account.id} is set to {account.mode}, and there is no key for "
+            f"{settings.venue.exchange}. Nothing was started. Set OUTCRY_VENUE__KEY and "
+            "OUTCRY_VENUE__SECRET, or venue.key_file and venue.secret_file"
         )
+
+
+def _allowed(environ: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(name.strip() for name in environ.get(ALLOW_LIVE, "").split(","))

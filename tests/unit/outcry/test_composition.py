@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from config.loading import load_settings
+from config.loading import SettingsError, load_settings
 from config.settings import Settings
 from engine.domain.accounts import Latch, TradingState
 from engine.domain.ids import AccountId, InstrumentId, RunId
@@ -148,17 +148,45 @@ async def test_a_halt_that_the_engine_made_itself_is_not_carried_out_again() -> 
     working.cancel()
 
 
-@pytest.mark.parametrize("mode", ["paper", "testnet", "shadow", "live", "backtest"])
-def test_a_mode_that_this_version_has_not_is_refused(mode: str) -> None:
-    settings = load_settings(None, {"OUTCRY_ACCOUNT__MODE": mode})
-    with pytest.raises(ConfigError, match="Nothing was started"):
-        check_mode(settings, {"OUTCRY_ALLOW_LIVE": "main"})
+def in_mode(mode: str, **more: str) -> Settings:
+    environ = {"OUTCRY_ACCOUNT__MODE": mode, "OUTCRY_VENUE__EXCHANGE": "binance", **more}
+    return load_settings(None, environ)
 
 
-def test_live_names_the_variable_that_is_missing() -> None:
-    settings = load_settings(None, {"OUTCRY_ACCOUNT__MODE": "live"})
+KEYS = {"OUTCRY_VENUE__KEY": "k", "OUTCRY_VENUE__SECRET": "s"}
+
+
+@pytest.mark.parametrize("mode", ["testnet", "shadow", "live"])
+def test_a_mode_with_keys_is_refused_without_them(mode: str) -> None:
+    with pytest.raises(ConfigError, match=r"no key for binance\. Nothing was started"):
+        check_mode(in_mode(mode), {"OUTCRY_ALLOW_LIVE": "main"})
+    check_mode(in_mode(mode, **KEYS), {"OUTCRY_ALLOW_LIVE": "main"})
+
+
+@pytest.mark.parametrize("allowed", ["", "other", "mainly", "Main"])
+def test_live_names_the_variable_that_is_missing(allowed: str) -> None:
     with pytest.raises(ConfigError, match="OUTCRY_ALLOW_LIVE=main"):
-        check_mode(settings, {"OUTCRY_ALLOW_LIVE": "other"})
+        check_mode(in_mode("live", **KEYS), {"OUTCRY_ALLOW_LIVE": allowed})
+
+
+def test_live_is_allowed_for_several_accounts_by_name() -> None:
+    check_mode(in_mode("live", **KEYS), {"OUTCRY_ALLOW_LIVE": "other, main"})
+
+
+def test_backtest_is_no_mode_of_the_service() -> None:
+    settings = load_settings(None, {"OUTCRY_ACCOUNT__MODE": "backtest"})
+    with pytest.raises(ConfigError, match="Nothing was started"):
+        check_mode(settings, {})
+
+
+@pytest.mark.parametrize("mode", ["paper", "testnet", "shadow", "live"])
+def test_a_mode_that_trades_elsewhere_needs_an_exchange(mode: str) -> None:
+    with pytest.raises(SettingsError, match=r"needs venue\.exchange"):
+        load_settings(None, {"OUTCRY_ACCOUNT__MODE": mode})
+
+
+def test_paper_needs_no_key() -> None:
+    check_mode(in_mode("paper"), {})
 
 
 def test_replay_needs_no_permission() -> None:

@@ -234,6 +234,53 @@ class MarketData(Protocol):
     async def close(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPage:
+    """One answer of a venue's history.
+
+    Attributes:
+        bars: Final bars with exact prices, oldest first, all of them within the stretch below.
+        start: Where the stretch begins that the answer speaks of, UTC: as asked, or later where
+            the venue no longer keeps what was before.
+        until: Where it ends, exclusive. A bar that is absent between `start` and `until` is
+            proven: nothing traded. Equal to `start`: the venue has nothing newer yet.
+    """
+
+    bars: tuple[Bar, ...]
+    start: datetime
+    until: datetime
+
+
+class HistorySource(Protocol):
+    """Recorded bars of a venue, exact, page by page: what `outcry data fetch` keeps on disk.
+
+    Public data: no key. It keeps to the venue's rate limits by itself.
+    """
+
+    async def page(
+        self,
+        instrument_id: InstrumentId,
+        timeframe: Timeframe,
+        *,
+        start: datetime,
+        limit: int,
+    ) -> HistoryPage:
+        """Return the first `limit` or fewer final bars that start at or after `start`.
+
+        Never the forming one. `until` must move on past a stretch without bars, however long,
+        as long as the venue has newer ones or has proved that stretch empty.
+
+        Raises:
+            UnknownInstrument: The venue does not list it.
+            ConfigError: It has no bars of this time frame; names those it has.
+            RequestRefused: Not now (rate limit); ask again later.
+            VenueUnavailable: No answer, or one that can't be read; ask again later.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
 class Venue(Protocol):
     """A trading venue. Every method raises only `engine.errors` types.
 

@@ -1,0 +1,300 @@
+"""A deterministic event loop: virtual time, and an order of turns drawn from a seed.
+
+No selector, no threads, no waiting: when nothing is ready, time jumps to the next timer. Tasks that
+are ready at one instant run in an order that the seed decides, so that interleavings differ from
+seed to seed and are the same for the same one.
+"""
+
+import asyncio
+import contextvars
+from asyncio import events
+from collections.abc import Callable, Coroutine, Generator
+from heapq import heapify, heappop, heappush
+from random import Random
+from typing import Any, NoReturn, TypeVar
+
+T = TypeVar("T")
+
+_SWEEP_AT = 256  # finished tasks are forgotten in bulk
+
+
+class RealWorldTouched(BaseException):
+    """Simulated code asked for real time, a thread or a socket.
+
+    Not an Exception: no boundary of the product may turn it into a log line.
+    """
+
+
+class WorldTimer:
+    """A callback of the outside world: it outlives the process that runs in the loop."""
+
+    __slots__ = ("_cancelled", "args", "callback")
+
+    def __init__(self, callback: Callable[..., object], args: tuple[object, ...]) -> None:
+        self.callback = callback
+        self.args = args
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        self._cancelled = True
+
+    def cancelled(self) -> bool:
+        return self._cancelled
+
+    def _run(self) -> None:
+        self.callback(*self.args)
+
+
+_Turn = asyncio.Handle | WorldTimer
+
+
+class DeterministicLoop(asyncio.AbstractEventLoop):
+    """What one process, and the world around it, run on.
+
+    `turns` counts callbacks run: it is the step number that a violation is reported with. Where
+    `fuse` counts down to zero, `on_fuse` is called between two turns; it may end the process.
+    """
+
+    def __init__(self, draw: Random) -> None:
+        self._below = draw.random
+        self._now = 0.0
+        self._number = 0
+        self._ready: list[_Turn] = []
+        self._timers: list[tuple[float, int, _Turn]] = []
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._stopping = False
+        self.turns = 0
+        self.fuse = -1
+        self.on_fuse: Callable[[], None] = _nothing
+        self.complaints: list[str] = []
+
+    # --- time and turns ----------------------------------------------------------------------
+
+    def time(self) -> float:
+        """Return virtual seconds since the loop was made."""
+        return self._now
+
+    def run_until(self, end: float) -> None:
+        """Run everything due up to virtual second `end`, or until `stop` is called."""
+        self._stopping = False
+        ready, below = self._ready, self._below
+        before = events._get_running_loop()
+        events._set_running_loop(self)
+        try:
+            while not self._stopping:
+                count = len(ready)
+                if not count:
+                    if not self._jump(end):
+                        break
+                    continue
+                if count == 1:
+                    turn = ready.pop()
+                else:
+                    place = int(below() * count)
+                    turn = ready[place]
+                    ready[place] = ready[-1]
+                    ready.pop()
+                if turn.cancelled():
+                    continue
+                turn._run()
+                self.turns += 1
+                if self.fuse > 0:
+                    self.fuse -= 1
+                    if not self.fuse:
+                        self.on_fuse()
+        finally:
+            events._set_running_loop(before)
+
+    def _jump(self, end: float) -> bool:
+        """Move to the next instant that has a timer; False when there is none up to `end`."""
+        timers = self._timers
+        while timers and timers[0][2].cancelled():
+            heappop(timers)
+        if not timers or timers[0][0] > end:
+            self._now = max(self._now, end)
+            return False
+        instant = max(self._now, timers[0][0])
+        self._now = instant
+        while timers and timers[0][0] <= instant:
+            turn = heappop(timers)[2]
+            if not turn.cancelled():
+                self._ready.append(turn)
+        return True
+
+    def run_until_complete(self, future: Coroutine[Any, Any, T] | asyncio.Future[T]) -> T:  # type: ignore[override]
+        """Run until `future` is done; raise RuntimeError when nothing is left that could end it."""
+        if not isinstance(future, asyncio.Future):
+            future = self.create_task(future)
+        future.add_done_callback(lambda _: self.stop())
+        while not future.done():
+            if not self._ready and not self._timers:
+                raise RuntimeError("nothing is left to run, and the future is not done")
+            self.run_until(float("inf"))
+        return future.result()
+
+    def stop(self) -> None:
+        self._stopping = True
+
+    def is_running(self) -> bool:
+        return events._get_running_loop() is self
+
+    def is_closed(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    async def shutdown_asyncgens(self) -> None:
+        """Generators are not tracked: they end with their tasks."""
+
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        """There is none."""
+
+    def get_debug(self) -> bool:
+        return False
+
+    def set_debug(self, enabled: bool) -> None:
+        """Debug mode would measure real time."""
+
+    # --- callbacks ---------------------------------------------------------------------------
+
+    def call_soon(  # type: ignore[override]
+        self,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.Handle:
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_later(  # type: ignore[override]
+        self,
+        delay: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
+    def call_at(  # type: ignore[override]
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        self._number += 1
+        heappush(self._timers, (when, self._number, handle))
+        return handle
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """A cancelled timer stays in the heap until its time."""
+
+    def world_at(self, when: float, callback: Callable[..., object], *args: object) -> WorldTimer:
+        """Call `callback` at virtual second `when`, whatever becomes of the process until then."""
+        timer = WorldTimer(callback, args)
+        self._number += 1
+        heappush(self._timers, (max(when, self._now), self._number, timer))
+        return timer
+
+    # --- futures and tasks -------------------------------------------------------------------
+
+    def create_future(self) -> asyncio.Future[Any]:
+        return asyncio.Future(loop=self)
+
+    def create_task(  # type: ignore[override]
+        self,
+        coro: Generator[Any, None, T] | Coroutine[Any, Any, T],
+        *,
+        name: str | None = None,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.Task[T]:
+        number = f"task {self._number}" if name is None else name  # asyncio counts over all loops
+        task: asyncio.Task[T] = asyncio.Task(coro, loop=self, name=number, context=context)
+        if len(self._tasks) >= _SWEEP_AT:
+            self._tasks = [one for one in self._tasks if not one.done()]
+        self._tasks.append(task)
+        return task
+
+    def get_task_factory(self) -> None:
+        return None
+
+    def drop_process(self) -> None:
+        """End every task of the process at once, as SIGKILL does; the world's timers stay.
+
+        The handles of the process must be dead before: a coroutine that is closed still runs its
+        `finally` blocks, and nothing that they do may be felt outside.
+        """
+        for task in self._tasks:
+            if task.done():
+                continue
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            try:
+                task.get_coro().close()  # type: ignore[union-attr]
+            except BaseException:  # noqa: BLE001, S112
+                continue  # the process is gone: there is nobody whom this could reach
+        self._tasks.clear()
+        self._ready[:] = [turn for turn in self._ready if isinstance(turn, WorldTimer)]
+        self._timers[:] = [entry for entry in self._timers if isinstance(entry[2], WorldTimer)]
+        heapify(self._timers)
+
+    def tasks(self) -> tuple[asyncio.Task[Any], ...]:
+        """Return what has not ended, oldest first."""
+        return tuple(task for task in self._tasks if not task.done())
+
+    # --- what went wrong ---------------------------------------------------------------------
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Keep what nobody listened to: the judge asks for it."""
+        problem = context.get("exception")
+        told = context.get("message", "")
+        self.complaints.append(f"{told}: {problem!r}" if problem is not None else told)
+
+    def default_exception_handler(self, context: dict[str, Any]) -> None:
+        self.call_exception_handler(context)
+
+
+# --- what there is not ---------------------------------------------------------------------------
+
+_REAL_WORLD = (
+    "add_reader",
+    "add_signal_handler",
+    "add_writer",
+    "call_soon_threadsafe",
+    "connect_accepted_socket",
+    "connect_read_pipe",
+    "connect_write_pipe",
+    "create_connection",
+    "create_datagram_endpoint",
+    "create_server",
+    "create_unix_connection",
+    "create_unix_server",
+    "getaddrinfo",
+    "getnameinfo",
+    "run_in_executor",
+    "sendfile",
+    "sock_accept",
+    "sock_connect",
+    "sock_recv",
+    "sock_sendall",
+    "start_tls",
+    "subprocess_exec",
+    "subprocess_shell",
+)
+
+
+def _refusal(name: str) -> Callable[..., NoReturn]:
+    def refuse(*_args: object, **_named: object) -> NoReturn:
+        raise RealWorldTouched(f"the loop's {name} would leave the simulation")
+
+    return refuse
+
+
+def _nothing() -> None:
+    return None
+
+
+for _name in _REAL_WORLD:
+    setattr(DeterministicLoop, _name, _refusal(_name))

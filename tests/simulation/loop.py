@@ -233,7 +233,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
             task._log_destroy_pending = False  # type: ignore[attr-defined]
             try:
                 task.get_coro().close()  # type: ignore[union-attr]
-            except BaseException:  # noqa: BLE001, S112
+            except BaseException:  # noqa: S112
                 continue  # the process is gone: there is nobody whom this could reach
         self._tasks.clear()
         self._ready[:] = [turn for turn in self._ready if isinstance(turn, WorldTimer)]

@@ -12,7 +12,7 @@ from tests.simulation.loop import DeterministicLoop
 
 @pytest.fixture
 def loop() -> DeterministicLoop:
-    yield DeterministicLoop(Random(1))
+    return DeterministicLoop(Random(1))
 
 
 def test_it_wakes_at_the_due_instant_and_not_before(loop):

@@ -14,7 +14,7 @@ KEY = "cursor"
 
 @pytest.fixture
 def loop() -> DeterministicLoop:
-    yield DeterministicLoop(Random(1))
+    return DeterministicLoop(Random(1))
 
 
 def journal_with(*fates: CommitFate) -> CrashJournal:

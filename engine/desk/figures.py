@@ -14,9 +14,10 @@ from engine.desk.state import Desk
 from engine.desk.trades import trade_view
 from engine.domain.events import (
     DailyReportReady,
+    DifferenceFound,
     OrderDenied,
     OrderStateUnknown,
-    PositionDiffered,
+    PositionForced,
     RiskBreached,
     StopMissing,
     StrategyFailed,
@@ -31,7 +32,13 @@ from engine.domain.records import EquityMark
 from engine.domain.valuation import BookValue, Valuation
 from engine.domain.views import DailyReport, EquityPoint, PnlLine, ReportPosition
 
-_INCIDENTS = ("StrategyFailed", "OrderStateUnknown", "PositionDiffered", "StopMissing")
+_INCIDENTS = (
+    "StrategyFailed",
+    "OrderStateUnknown",
+    "DifferenceFound",
+    "PositionForced",
+    "StopMissing",
+)
 _BREACHES = ("RiskBreached", "TradingHalted", "OrderDenied")
 
 
@@ -297,7 +304,9 @@ def _told(event: Event) -> str:
             return f"{event.run_name}: strategy {event.kind}: {event.message}"
         case OrderStateUnknown() | StopMissing():
             return f"{event.book_name} {event.instrument_id}: {event.message}"
-        case PositionDiffered():
-            return f"{event.instrument_id}: ours {event.ours}, the venue's {event.venue}"
+        case DifferenceFound():
+            return event.difference.summary
+        case PositionForced():
+            return f"{event.instrument_id}: {event.cause}, {event.quantity} at {event.price}"
         case _:
             return type(event).__name__

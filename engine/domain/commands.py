@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from engine.domain.ids import BookId, InstrumentId
+from engine.domain.differences import DifferenceAnswer
+from engine.domain.ids import BookId, DifferenceId, InstrumentId
 from engine.domain.messages import Command
 from engine.domain.orders import PositionSide
 
@@ -87,6 +88,19 @@ class Rearm(Command):
     """Allow trading again after a kill, by a person."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconcile(Command):
+    """Compare with the venue now; the outcome lists what differs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerDifference(Command):
+    """Say what one difference is. One that has changed since is refused: it has another id."""
+
+    difference_id: DifferenceId
+    answer: DifferenceAnswer
+
+
 COMMANDS: tuple[type[Command], ...] = (
     StartRuns,
     StopRuns,
@@ -97,4 +111,6 @@ COMMANDS: tuple[type[Command], ...] = (
     Flatten,
     Kill,
     Rearm,
+    Reconcile,
+    AnswerDifference,
 )

@@ -6,11 +6,12 @@ from typing import Any
 
 import msgspec
 
+from engine.domain.flows import FlowKind
 from engine.domain.ids import AssetId, BookId, ClientOrderId, InstrumentId, TradeId
 from engine.domain.messages import Event, Severity
-from engine.domain.orders import OrderPurpose, OrderSide, OrderType
+from engine.domain.orders import FillCause, OrderPurpose, OrderSide, OrderState, OrderType
 from engine.domain.runs import RunState
-from engine.domain.views import DailyReport, TradeView
+from engine.domain.views import DailyReport, DifferenceView, TradeView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +82,34 @@ class OrderStateUnknown(Event):
     instrument_id: InstrumentId
     side: OrderSide
     quantity: Decimal
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderDoubtEnded(Event):
+    """The venue told what became of an order in doubt."""
+
+    client_order_id: ClientOrderId
+    book_name: str
+    instrument_id: InstrumentId
+    side: OrderSide
+    state: OrderState
+    quantity: Decimal
+    filled_quantity: Decimal
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradingRefused(Event):
+    """The key or the account's settings forbid trading as configured: nothing is sent."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueUnreachable(Event):
+    """A start waits for the venue: nothing is traded until it answers. Told once."""
+
     message: str
 
 
@@ -175,12 +204,59 @@ class ServiceStopped(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PositionDiffered(Event):
-    """Ours and the venue's disagree; entries in the instrument wait for a person."""
+class DifferenceFound(Event):
+    """Ours and the venue's disagree; entries in the instrument wait for a person's answer."""
+
+    difference: DifferenceView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DifferenceEnded(Event):
+    """A difference was answered, or went by itself.
+
+    Attributes:
+        actor: "engine" when nobody answered.
+        message: What was done about it.
+    """
+
+    difference: DifferenceView
+    actor: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowBooked(Event):
+    """Money moved at the venue without an order of ours, and is booked.
+
+    Attributes:
+        amount: Signed; positive came in.
+        note: The venue's own word for it, and what it took from a book of ours.
+    """
+
+    kind: FlowKind
+    asset: AssetId
+    amount: Decimal
+    instrument_id: InstrumentId | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionForced(Event):
+    """The venue itself traded our position: a liquidation, deleveraging or settlement. Booked.
+
+    Attributes:
+        quantity: Base units or contracts, positive; the direction is `side`.
+        book_names: The books whose positions it took.
+        left: Signed, over all books of the instrument, after it.
+    """
 
     instrument_id: InstrumentId
-    ours: Decimal
-    venue: Decimal
+    cause: FillCause
+    side: OrderSide
+    quantity: Decimal
+    price: Decimal
+    book_names: tuple[str, ...]
+    left: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,6 +316,7 @@ EVENTS: tuple[type[Event], ...] = (
     OrderDenied,
     OrderRejected,
     OrderStateUnknown,
+    OrderDoubtEnded,
     OrderEnded,
     RiskBreached,
     TradingHalted,
@@ -248,7 +325,12 @@ EVENTS: tuple[type[Event], ...] = (
     StrategyFailed,
     ServiceStarted,
     ServiceStopped,
-    PositionDiffered,
+    DifferenceFound,
+    DifferenceEnded,
+    FlowBooked,
+    PositionForced,
+    TradingRefused,
+    VenueUnreachable,
     StopMissing,
     FeedInterrupted,
     DataEnded,
@@ -263,6 +345,7 @@ SEVERITIES: dict[type[Event], Severity] = {
     OrderDenied: Severity.WARNING,
     OrderRejected: Severity.WARNING,
     OrderStateUnknown: Severity.CRITICAL,
+    OrderDoubtEnded: Severity.NOTICE,
     OrderEnded: Severity.INFO,
     RiskBreached: Severity.CRITICAL,
     TradingHalted: Severity.CRITICAL,
@@ -271,7 +354,12 @@ SEVERITIES: dict[type[Event], Severity] = {
     StrategyFailed: Severity.WARNING,
     ServiceStarted: Severity.NOTICE,
     ServiceStopped: Severity.NOTICE,
-    PositionDiffered: Severity.CRITICAL,
+    DifferenceFound: Severity.CRITICAL,
+    DifferenceEnded: Severity.INFO,
+    FlowBooked: Severity.INFO,
+    PositionForced: Severity.CRITICAL,
+    TradingRefused: Severity.CRITICAL,
+    VenueUnreachable: Severity.WARNING,
     StopMissing: Severity.CRITICAL,
     FeedInterrupted: Severity.WARNING,
     DataEnded: Severity.NOTICE,

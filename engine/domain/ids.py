@@ -16,6 +16,7 @@ EntryId = NewType("EntryId", str)
 EventId = NewType("EventId", str)
 CommandId = NewType("CommandId", str)
 OrderGroupId = NewType("OrderGroupId", str)
+DifferenceId = NewType("DifferenceId", str)
 
 MANUAL_BOOK = BookId("manual")  # chat and API orders
 UNMANAGED_BOOK = BookId("unmanaged")  # held before us, or appeared without us

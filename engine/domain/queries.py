@@ -77,6 +77,16 @@ class GetHealth(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GetVenues(Query):
+    """-> VenuesView"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetReconciliation(Query):
+    """-> ReconciliationView: the open differences, and how the last comparison went."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GetInstruments(Query):
     """-> InstrumentsView"""
 

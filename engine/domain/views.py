@@ -11,7 +11,15 @@ from enum import StrEnum
 
 from engine.domain.accounts import TradingMode, TradingState
 from engine.domain.commands import PositionRef
-from engine.domain.ids import AccountId, AssetId, ClientOrderId, CommandId, InstrumentId
+from engine.domain.differences import DifferenceAnswer, DifferenceKind, DifferenceState
+from engine.domain.ids import (
+    AccountId,
+    AssetId,
+    ClientOrderId,
+    CommandId,
+    DifferenceId,
+    InstrumentId,
+)
 from engine.domain.orders import OrderPurpose, OrderSide, OrderState, OrderType
 from engine.domain.runs import ParamValue, RunState
 
@@ -367,6 +375,78 @@ class PreviewRearmView:
     open_positions: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DifferenceView:
+    """One difference from the venue; `venue - ours` is what is asked about.
+
+    Attributes:
+        subject: What differs, as people call it: "BTC/USDT", "USDT", "order 8412 in BTC/USDT".
+        unit: What the numbers count: an asset, or "contracts".
+        summary: One sentence that says what was found.
+        waits: What waits for the answer; empty where nothing does.
+        answers: Those that make sense here, each a button.
+    """
+
+    difference_id: DifferenceId
+    kind: DifferenceKind
+    state: DifferenceState
+    subject: str
+    instrument_id: InstrumentId | None
+    ours: Decimal
+    venue: Decimal
+    unit: str
+    summary: str
+    waits: str
+    answers: tuple[DifferenceAnswer, ...]
+    found_at: datetime  # wall time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconciliationView:
+    """Attributes:
+    at: Wall time of the last pass that ended; None before the first.
+    looking_again: What did not agree at the last look and is not confirmed yet.
+    """
+
+    header: Header
+    differences: tuple[DifferenceView, ...]  # the open ones, oldest first
+    at: datetime | None
+    seconds: float
+    result: str
+    looking_again: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueView:
+    """How the connection to a venue is doing. Times are wall time.
+
+    Attributes:
+        last_message_age: Since the newest frame or answer; None before the first.
+        latency_ms: Of the last requests, smoothed; None before the first.
+        clock_skew_ms: The venue's clock less ours; None where it can't be measured.
+        budget_used: Part of the tightest rate budget that is spent, 0 to 1.
+        open_breakers: Endpoints that are not asked for now, each with its reason.
+        in_doubt: Orders whose outcome is unknown.
+    """
+
+    name: str
+    connected: bool
+    last_message_age: timedelta | None
+    latency_ms: float | None
+    clock_skew_ms: int | None
+    budget_used: float
+    open_breakers: tuple[str, ...]
+    note: str
+    in_doubt: int
+    reconciliation: ReconciliationView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenuesView:
+    header: Header
+    venues: tuple[VenueView, ...]
+
+
 class OutcomeStatus(StrEnum):
     DONE = "done"  # the state asked for is reached and stored
     SENT = "sent"  # orders are with the venue; fills tell the rest
@@ -381,6 +461,7 @@ class Outcome:
     Attributes:
         refusal: What did not happen and why, for a person; empty unless REFUSED or PARTIAL.
         notes: Facts beside the result, e.g. "2 resting entries cancelled".
+        differences: Of a Reconcile those that are open, of an answer the one it was about.
     """
 
     command_id: CommandId
@@ -392,3 +473,4 @@ class Outcome:
     runs: tuple[RunView, ...] = ()
     orders: tuple[OrderView, ...] = ()
     positions: tuple[PositionView, ...] = ()
+    differences: tuple[DifferenceView, ...] = ()

@@ -7,12 +7,14 @@ import msgspec
 
 from engine.desk.state import Desk
 from engine.domain.commands import (
+    AnswerDifference,
     ClosePosition,
     Flatten,
     HandToManual,
     Kill,
     PauseRuns,
     Rearm,
+    Reconcile,
     ResumeRuns,
     StartRuns,
     StopRuns,
@@ -35,6 +37,8 @@ NEEDED: dict[type[Command], Role] = {
     HandToManual: Role.TRADER,
     Flatten: Role.TRADER,
     Kill: Role.TRADER,
+    Reconcile: Role.TRADER,
+    AnswerDifference: Role.TRADER,
     Rearm: Role.RISK,
 }
 """The role each command needs: checked here once more, whoever sent it."""

@@ -8,7 +8,7 @@ from decimal import Decimal
 from engine.desk.state import Changes, Desk
 from engine.domain.accounts import TradingState
 from engine.domain.booking import deposit_entry, found_position_entry
-from engine.domain.events import PositionDiffered, ServiceStarted, ServiceStopped
+from engine.domain.events import ServiceStarted, ServiceStopped
 from engine.domain.ids import AssetId
 from engine.domain.instruments import InstrumentKind
 from engine.domain.money import ZERO, exact, to_text
@@ -243,7 +243,6 @@ class Startup:
     async def _compare(self) -> None:
         """Hold our net positions against the venue's; entries wait where they differ."""
         desk = self._desk
-        changes = Changes()
         for held in await desk.venue.positions():
             ours = self._ours(held)
             theirs = Decimal(held.quantity)
@@ -252,15 +251,6 @@ class Startup:
             text = f"ours {to_text(ours)}, the venue's {to_text(theirs)}"
             desk.blocked[held.instrument_id] = f"positions differ: {text}; entries wait"
             self._news.waiting.append(f"{held.instrument_id}: {text}")
-            changes.events.append(
-                PositionDiffered(
-                    **desk.fact("differs", held.instrument_id, str(ours), str(theirs)),
-                    instrument_id=held.instrument_id,
-                    ours=ours,
-                    venue=theirs,
-                )
-            )
-        await desk.commit(changes)
 
     def _ours(self, held: VenuePosition) -> Decimal:
         """Return what of a venue's position we know: of spot, a mere balance of the base too."""

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from engine.domain.accounts import Account, Latch
+from engine.domain.differences import Difference, ReconciliationMark
 from engine.domain.entries import LedgerEntry
 from engine.domain.ids import (
     AccountId,
@@ -158,6 +159,21 @@ class SlotRepository(Protocol):
         ...
 
 
+class DifferenceRepository(Protocol):
+    async def all(self, account_id: AccountId) -> tuple[Difference, ...]:
+        """Return the open ones and the baselines that people have set, oldest first."""
+        ...
+
+    async def save(self, difference: Difference) -> None:
+        """Insert or replace by difference id."""
+        ...
+
+
+class ReconciliationRepository(Protocol):
+    async def get(self, account_id: AccountId) -> ReconciliationMark | None: ...
+    async def save(self, mark: ReconciliationMark) -> None: ...
+
+
 class ServiceMarkRepository(Protocol):
     async def get(self, account_id: AccountId) -> ServiceMark | None: ...
     async def save(self, mark: ServiceMark) -> None: ...
@@ -262,6 +278,8 @@ class UnitOfWork(Protocol):
     jobs: JobRepository
     equity: EquityRepository
     slots: SlotRepository
+    differences: DifferenceRepository
+    reconciliations: ReconciliationRepository
     service_marks: ServiceMarkRepository
     inbox: InboxRepository
     tickets: TicketRepository

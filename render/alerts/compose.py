@@ -5,7 +5,7 @@ from typing import Any
 
 from engine.domain import events
 from engine.domain.messages import Event
-from render.alerts import orders, report, service, trading
+from render.alerts import orders, reconciliation, report, service, trading
 from render.alerts.model import Alert, Words
 
 # Each function takes exactly the type it stands beside; a dict can't say so to mypy.
@@ -14,13 +14,19 @@ _WORDS: dict[type[Event], Callable[[Any], Words]] = {
     events.OrderDenied: orders.order_denied,
     events.OrderRejected: orders.order_rejected,
     events.OrderStateUnknown: orders.order_state_unknown,
+    events.OrderDoubtEnded: orders.order_doubt_ended,
     events.OrderEnded: orders.order_ended,
     events.RiskBreached: trading.risk_breached,
     events.TradingHalted: trading.trading_halted,
     events.TradingRearmed: trading.trading_rearmed,
     events.RunStateChanged: trading.run_state_changed,
     events.StrategyFailed: trading.strategy_failed,
-    events.PositionDiffered: trading.position_differed,
+    events.DifferenceFound: reconciliation.difference_found,
+    events.DifferenceEnded: reconciliation.difference_ended,
+    events.FlowBooked: reconciliation.flow_booked,
+    events.PositionForced: reconciliation.position_forced,
+    events.TradingRefused: service.trading_refused,
+    events.VenueUnreachable: service.venue_unreachable,
     events.StopMissing: trading.stop_missing,
     events.ServiceStarted: service.service_started,
     events.ServiceStopped: service.service_stopped,

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from engine.domain.events import (
     OrderDenied,
+    OrderDoubtEnded,
     OrderEnded,
     OrderFilled,
     OrderRejected,
@@ -143,6 +144,16 @@ def order_state_unknown(event: OrderStateUnknown) -> Words:
             f"venue tells. New entries in {event.instrument_id} wait; exits and stops go on.",
         ),
         todo="Nothing now. /orders shows when it is settled; if it stays, look at the venue.",
+    )
+
+
+def order_doubt_ended(event: OrderDoubtEnded) -> Words:
+    order = _order(event.side, event.quantity, event.instrument_id)
+    filled = f"{quantity(event.filled_quantity)} of it filled." if event.filled_quantity else ""
+    return Words(
+        headline=f"The venue answered: {order} is {event.state.value.replace('_', ' ')}",
+        context=(event.book_name,),
+        facts=(told("The venue said", event.message), filled, "The order is no longer in doubt."),
     )
 
 

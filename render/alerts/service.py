@@ -10,6 +10,8 @@ from engine.domain.events import (
     HeartbeatMissed,
     ServiceStarted,
     ServiceStopped,
+    TradingRefused,
+    VenueUnreachable,
 )
 from render.alerts.model import Words, told
 from render.format import count, duration
@@ -54,6 +56,28 @@ def service_stopped(event: ServiceStopped) -> Words:
         context=(event.reason,),
         facts=(f"No strategy decides now. {state}",),
         todo=todo,
+    )
+
+
+def trading_refused(event: TradingRefused) -> Words:
+    return Words(
+        headline="Not trading: the venue or its settings forbid it",
+        facts=(
+            told("Reason", event.message),
+            "Nothing was sent. Open positions and stops at the venue are as they were.",
+        ),
+        todo="Mend the key or the settings, then start Outcry again.",
+    )
+
+
+def venue_unreachable(event: VenueUnreachable) -> Words:
+    return Words(
+        headline="The venue can't be reached",
+        facts=(
+            told("Reason", event.message),
+            "Nothing is traded yet. Stops that rest at the venue work on.",
+        ),
+        todo="It is tried again until it answers; the first message of the start follows then.",
     )
 
 

@@ -3,7 +3,6 @@
 from decimal import Decimal
 
 from engine.domain.events import (
-    PositionDiffered,
     RiskBreached,
     RunStateChanged,
     StopMissing,
@@ -129,20 +128,6 @@ def _kept(open_positions: int) -> str:
     if not open_positions:
         return "It holds no position."
     return f"Stops and exits of its {count(open_positions, 'open position')} go on."
-
-
-def position_differed(event: PositionDiffered) -> Words:
-    return Words(
-        headline=(
-            f"Position differs: {event.instrument_id}, ours {quantity(event.ours, sign=True)}, "
-            f"at the venue {quantity(event.venue, sign=True)}"
-        ),
-        facts=(
-            f"Nothing was corrected by itself. New entries in {event.instrument_id} wait; exits go "
-            "on for the smaller of the two.",
-        ),
-        todo="Compare /positions and /trades with the venue: was something traded there by hand?",
-    )
 
 
 def stop_missing(event: StopMissing) -> Words:

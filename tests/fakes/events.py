@@ -6,19 +6,24 @@ from decimal import Decimal
 from typing import Any
 
 from engine.domain.accounts import TradingMode, TradingState
+from engine.domain.differences import DifferenceAnswer, DifferenceKind, DifferenceState
 from engine.domain.events import (
     AccessRefused,
     DailyReportReady,
     DataEnded,
     DeliveryFailed,
+    DifferenceEnded,
+    DifferenceFound,
     FeedInterrupted,
+    FlowBooked,
     HeartbeatMissed,
     OrderDenied,
+    OrderDoubtEnded,
     OrderEnded,
     OrderFilled,
     OrderRejected,
     OrderStateUnknown,
-    PositionDiffered,
+    PositionForced,
     RiskBreached,
     RunStateChanged,
     ServiceStarted,
@@ -27,21 +32,26 @@ from engine.domain.events import (
     StrategyFailed,
     TradingHalted,
     TradingRearmed,
+    TradingRefused,
+    VenueUnreachable,
 )
+from engine.domain.flows import FlowKind
 from engine.domain.ids import (
     AccountId,
     AssetId,
     BookId,
     ClientOrderId,
+    DifferenceId,
     EventId,
     InstrumentId,
     TradeId,
 )
 from engine.domain.messages import Event
-from engine.domain.orders import OrderPurpose, OrderSide, OrderType
+from engine.domain.orders import FillCause, OrderPurpose, OrderSide, OrderState, OrderType
 from engine.domain.runs import RunState
 from engine.domain.views import (
     DailyReport,
+    DifferenceView,
     EquityPoint,
     Header,
     PnlLine,
@@ -274,6 +284,24 @@ def a_delivery_failure(name: str = "delivery_failed", **changes: Any) -> Deliver
     return DeliveryFailed(**told(name) | fields | changes)
 
 
+def a_difference(**changes: Any) -> DifferenceView:
+    fields: dict[str, Any] = {
+        "difference_id": DifferenceId("di7"),
+        "kind": DifferenceKind.MANUAL_TRADE,
+        "state": DifferenceState.OPEN,
+        "subject": "AAPL",
+        "instrument_id": AAPL,
+        "ours": _D("0.5"),
+        "venue": _D("0.7"),
+        "unit": "AAPL",
+        "summary": "0.2 AAPL was bought at the venue without an order of ours.",
+        "waits": "entries in AAPL wait",
+        "answers": tuple(DifferenceAnswer),
+        "found_at": NOON,
+    }
+    return DifferenceView(**fields | changes)
+
+
 def every_event() -> dict[str, Event]:
     """Return events by name: every type at least once, and the forms that read differently."""
     order: dict[str, Any] = {
@@ -411,8 +439,75 @@ def every_event() -> dict[str, Event]:
         "service_stopped": ServiceStopped(
             **told("service_stopped"), reason="Ctrl-C", open_positions=2, working_stops=1
         ),
-        "position_differed": PositionDiffered(
-            **told("position_differed"), instrument_id=AAPL, ours=_D("0.5"), venue=_D("0.7")
+        "order_doubt_ended": OrderDoubtEnded(
+            **told("order_doubt_ended"),
+            client_order_id=ClientOrderId("oc7"),
+            book_name="ema_crossover",
+            instrument_id=AAPL,
+            side=OrderSide.BUY,
+            state=OrderState.EXPIRED,
+            quantity=_D("0.5"),
+            filled_quantity=_D(0),
+            message="the venue has no such order",
+        ),
+        "difference_found": DifferenceFound(**told("difference_found"), difference=a_difference()),
+        "difference_of_cash": DifferenceFound(
+            **told("difference_of_cash"),
+            difference=a_difference(
+                kind=DifferenceKind.BALANCE,
+                subject="USD",
+                instrument_id=None,
+                ours=_D("1000.5"),
+                venue=_D(1000),
+                unit="USD",
+                summary="The venue holds 0.5 USD less than our books say.",
+                waits="",
+                answers=(DifferenceAnswer.ADOPT, DifferenceAnswer.IGNORE),
+            ),
+        ),
+        "difference_adopted": DifferenceEnded(
+            **told("difference_adopted"),
+            difference=a_difference(state=DifferenceState.ADOPTED),
+            actor="telegram:1001",
+            message="0.2 AAPL went to manual.",
+        ),
+        "difference_gone": DifferenceEnded(
+            **told("difference_gone"),
+            difference=a_difference(state=DifferenceState.RESOLVED),
+            actor="engine",
+            message="The venue agrees with us again.",
+        ),
+        "flow_booked": FlowBooked(
+            **told("flow_booked"),
+            kind=FlowKind.TRANSFER,
+            asset=USD,
+            amount=_D(-250),
+            instrument_id=None,
+            note="withdrawal",
+        ),
+        "funding_booked": FlowBooked(
+            **told("funding_booked"),
+            kind=FlowKind.FUNDING,
+            asset=USD,
+            amount=_D("0.42"),
+            instrument_id=AAPL,
+            note="",
+        ),
+        "position_forced": PositionForced(
+            **told("position_forced"),
+            instrument_id=AAPL,
+            cause=FillCause.LIQUIDATION,
+            side=OrderSide.SELL,
+            quantity=_D("0.5"),
+            price=_D("150.25"),
+            book_names=("ema_crossover",),
+            left=_D(0),
+        ),
+        "trading_refused": TradingRefused(
+            **told("trading_refused"), message="the API key has expired"
+        ),
+        "venue_unreachable": VenueUnreachable(
+            **told("venue_unreachable"), message="no route to the venue"
         ),
         "stop_missing": StopMissing(
             **told("stop_missing"),

@@ -8,6 +8,7 @@ from engine.ports import (
     CommandRepository,
     CursorRepository,
     DeliveryRepository,
+    DifferenceRepository,
     EntryRepository,
     EquityRepository,
     EventRepository,
@@ -16,6 +17,7 @@ from engine.ports import (
     JobRepository,
     LatchRepository,
     OrderRepository,
+    ReconciliationRepository,
     RunRepository,
     ServiceMarkRepository,
     SlotRepository,
@@ -32,6 +34,7 @@ from engine.storage.memory.tables import Staging, Tables
 from engine.storage.memory.trading import (
     MemoryAccounts,
     MemoryCommands,
+    MemoryDifferences,
     MemoryEntries,
     MemoryEquity,
     MemoryEvents,
@@ -39,6 +42,7 @@ from engine.storage.memory.trading import (
     MemoryJobs,
     MemoryLatches,
     MemoryOrders,
+    MemoryReconciliations,
     MemoryRuns,
     MemoryServiceMarks,
 )
@@ -74,6 +78,7 @@ class MemoryUnitOfWork:
         "commands",
         "cursors",
         "deliveries",
+        "differences",
         "entries",
         "equity",
         "events",
@@ -82,6 +87,7 @@ class MemoryUnitOfWork:
         "jobs",
         "latches",
         "orders",
+        "reconciliations",
         "runs",
         "service_marks",
         "slots",
@@ -106,6 +112,10 @@ class MemoryUnitOfWork:
         self.jobs: JobRepository = MemoryJobs(self, tables.jobs)
         self.equity: EquityRepository = MemoryEquity(self, tables)
         self.slots: SlotRepository = MemorySlots(self, tables.slots)
+        self.differences: DifferenceRepository = MemoryDifferences(self, tables.differences)
+        self.reconciliations: ReconciliationRepository = MemoryReconciliations(
+            self, tables.reconciliations
+        )
         self.service_marks: ServiceMarkRepository = MemoryServiceMarks(self, tables.service_marks)
         self.inbox: InboxRepository = MemoryInbox(self, tables.inbox)
         self.tickets: TicketRepository = MemoryTickets(self, tables.tickets)

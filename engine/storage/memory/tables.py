@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from engine.domain.accounts import Account, Latch
+from engine.domain.differences import Difference, ReconciliationMark
 from engine.domain.entries import LedgerEntry
 from engine.domain.ids import (
     AccountId,
     BookId,
     ClientOrderId,
     CommandId,
+    DifferenceId,
     EntryId,
     EventId,
     InstrumentId,
@@ -60,6 +62,8 @@ class Tables:
     day_cuts: dict[AccountId, list[EquityMark]] = field(default_factory=dict)
     mark_keys: set[tuple[object, ...]] = field(default_factory=set)
     slots: dict[tuple[str, str], bool] = field(default_factory=dict)
+    differences: dict[DifferenceId, Difference] = field(default_factory=dict)
+    reconciliations: dict[AccountId, ReconciliationMark] = field(default_factory=dict)
     service_marks: dict[AccountId, ServiceMark] = field(default_factory=dict)
     inbox: dict[int, InboxUpdate] = field(default_factory=dict)
     tickets: dict[str, Ticket] = field(default_factory=dict)

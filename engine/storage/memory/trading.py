@@ -7,8 +7,17 @@ from datetime import datetime
 from operator import attrgetter
 
 from engine.domain.accounts import Account, Latch
+from engine.domain.differences import Difference, DifferenceState, ReconciliationMark
 from engine.domain.entries import LedgerEntry
-from engine.domain.ids import AccountId, BookId, ClientOrderId, CommandId, InstrumentId, RunId
+from engine.domain.ids import (
+    AccountId,
+    BookId,
+    ClientOrderId,
+    CommandId,
+    DifferenceId,
+    InstrumentId,
+    RunId,
+)
 from engine.domain.messages import Event
 from engine.domain.orders import Order, PositionSide
 from engine.domain.records import (
@@ -51,6 +60,28 @@ class MemoryServiceMarks(Staged[AccountId, ServiceMark]):
 
     async def save(self, mark: ServiceMark) -> None:
         await self.put(mark.account_id, mark)
+
+
+class MemoryReconciliations(Staged[AccountId, ReconciliationMark]):
+    __slots__ = ()
+
+    async def get(self, account_id: AccountId) -> ReconciliationMark | None:
+        return self.find(account_id)
+
+    async def save(self, mark: ReconciliationMark) -> None:
+        await self.put(mark.account_id, mark)
+
+
+class MemoryDifferences(Staged[DifferenceId, Difference]):
+    __slots__ = ()
+
+    async def all(self, account_id: AccountId) -> tuple[Difference, ...]:
+        standing = {DifferenceState.OPEN, DifferenceState.IGNORED}
+        found = [d for d in self.rows() if d.account_id == account_id and d.state in standing]
+        return tuple(sorted(found, key=lambda d: (d.found_at, d.difference_id)))
+
+    async def save(self, difference: Difference) -> None:
+        await self.put(difference.difference_id, difference)
 
 
 class MemoryRuns(Staged[RunId, Run]):

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, delete, select, update
 
 from engine.domain.accounts import Account, Latch
+from engine.domain.differences import Difference, DifferenceState, ReconciliationMark
 from engine.domain.entries import LedgerEntry
 from engine.domain.ids import AccountId, BookId, ClientOrderId, CommandId, InstrumentId
 from engine.domain.orders import Order, PositionSide
@@ -50,6 +51,38 @@ class SqlServiceMarks(SqlRepository):
 
     async def save(self, mark: ServiceMark) -> None:
         self._transaction.save(t.service_marks, values(mark), "account_id")
+
+
+class SqlReconciliations(SqlRepository):
+    _one = select(t.reconciliations).where(
+        t.reconciliations.c.account_id == bindparam("account_id")
+    )
+
+    async def get(self, account_id: AccountId) -> ReconciliationMark | None:
+        return await self._transaction.record(
+            ReconciliationMark, self._one, {"account_id": account_id}
+        )
+
+    async def save(self, mark: ReconciliationMark) -> None:
+        self._transaction.save(t.reconciliations, values(mark), "account_id")
+
+
+class SqlDifferences(SqlRepository):
+    _standing = (DifferenceState.OPEN.value, DifferenceState.IGNORED.value)
+    _all = (
+        select(t.differences)
+        .where(
+            t.differences.c.account_id == bindparam("account_id"),
+            t.differences.c.state.in_(_standing),
+        )
+        .order_by(t.differences.c.found_at, t.differences.c.difference_id)
+    )
+
+    async def all(self, account_id: AccountId) -> tuple[Difference, ...]:
+        return await self._transaction.records(Difference, self._all, {"account_id": account_id})
+
+    async def save(self, difference: Difference) -> None:
+        self._transaction.save(t.differences, values(difference), "difference_id")
 
 
 class SqlRuns(SqlRepository):

@@ -8,6 +8,7 @@ from engine.ports import (
     CommandRepository,
     CursorRepository,
     DeliveryRepository,
+    DifferenceRepository,
     EntryRepository,
     EquityRepository,
     EventRepository,
@@ -16,6 +17,7 @@ from engine.ports import (
     JobRepository,
     LatchRepository,
     OrderRepository,
+    ReconciliationRepository,
     RunRepository,
     ServiceMarkRepository,
     SlotRepository,
@@ -27,12 +29,14 @@ from engine.storage.sql.people import SqlCursors, SqlInbox, SqlSlots, SqlTickets
 from engine.storage.sql.trading import (
     SqlAccounts,
     SqlCommands,
+    SqlDifferences,
     SqlEntries,
     SqlEquity,
     SqlExitPlans,
     SqlJobs,
     SqlLatches,
     SqlOrders,
+    SqlReconciliations,
     SqlRuns,
     SqlServiceMarks,
 )
@@ -63,6 +67,8 @@ class SqlUnitOfWork:
         self.jobs: JobRepository = SqlJobs(transaction)
         self.equity: EquityRepository = SqlEquity(transaction)
         self.slots: SlotRepository = SqlSlots(transaction)
+        self.differences: DifferenceRepository = SqlDifferences(transaction)
+        self.reconciliations: ReconciliationRepository = SqlReconciliations(transaction)
         self.service_marks: ServiceMarkRepository = SqlServiceMarks(transaction)
         self.inbox: InboxRepository = SqlInbox(transaction)
         self.tickets: TicketRepository = SqlTickets(transaction)

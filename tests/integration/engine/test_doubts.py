@@ -8,10 +8,10 @@ import pytest
 
 from engine.domain.commands import ClosePosition, Flatten, Kill, PositionRef, ResumeRuns
 from engine.domain.events import (
+    DifferenceFound,
     OrderDenied,
     OrderEnded,
     OrderStateUnknown,
-    PositionDiffered,
     RunStateChanged,
     ServiceStarted,
 )
@@ -258,7 +258,7 @@ async def test_what_the_account_held_before_us_is_never_sold() -> None:
     opening = {USDT: D(10_000), AssetId("BTC"): D(3)}
     bench = Bench(ROWS, IN, opening=opening, exit_plan=ExitPlan(stop=D("0.05")))
     await bench.until(3)
-    assert not bench.told(PositionDiffered)
+    assert not bench.told(DifferenceFound)
     unmanaged = PositionRef(book_id=UNMANAGED_BOOK, instrument_id=BTC)
     ours = PositionRef(book_id=run().book_id, instrument_id=BTC)
     refused = await bench.send(ClosePosition, ref=unmanaged)
@@ -279,4 +279,4 @@ async def test_what_is_held_and_priced_at_the_opening_is_an_unmanaged_position()
     assert bench.desk.position(UNMANAGED_BOOK, BTC).quantity == 3
     assert bench.desk.valuation().equity == 10_300
     assert bench.desk.ledger.balances() == opening
-    assert not bench.told(PositionDiffered)
+    assert not bench.told(DifferenceFound)

@@ -84,6 +84,34 @@ def upgrade() -> None:
     )
 
     op.create_table(
+        "differences",
+        sa.Column("difference_id", sa.String(), nullable=False),
+        sa.Column("account_id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("ours", types.Money(), nullable=False),
+        sa.Column("venue", types.Money(), nullable=False),
+        sa.Column("found_at", types.Instant(), nullable=False),
+        sa.Column("instrument_id", sa.String(), nullable=True),
+        sa.Column("asset", sa.String(), nullable=True),
+        sa.Column("price", types.Money(), nullable=True),
+        sa.Column("position_side", sa.String(), nullable=False),
+        sa.Column("venue_order_id", sa.String(), nullable=True),
+        sa.Column("client_order_id", sa.String(), nullable=True),
+        sa.Column("side", sa.String(), nullable=True),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("answered_at", types.Instant(), nullable=True),
+        sa.Column("actor", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("difference_id", name=op.f("pk_differences")),
+    )
+    op.create_index(
+        op.f("ix_differences_account_id_state"),
+        "differences",
+        ["account_id", "state"],
+        unique=False,
+    )
+
+    op.create_table(
         "entries",
         sa.Column("seq", types.Int64(), nullable=False),
         sa.Column("entry_id", sa.String(), nullable=False),
@@ -256,6 +284,16 @@ def upgrade() -> None:
         unique=False,
     )
 
+    op.create_table(
+        "reconciliations",
+        sa.Column("account_id", sa.String(), nullable=False),
+        sa.Column("opened_at", types.Instant(), nullable=False),
+        sa.Column("through", types.Instant(), nullable=False),
+        sa.Column("at", types.Instant(), nullable=False),
+        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.Column("result", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", name=op.f("pk_reconciliations")),
+    )
     op.create_table(
         "runs",
         sa.Column("id", sa.String(), nullable=False),

@@ -209,6 +209,40 @@ class EquityMarkRow(Row, table=True):
     details: str
 
 
+class DifferenceRow(Row, table=True):
+    __tablename__ = "differences"
+    __table_args__ = (Index(None, "account_id", "state"),)
+
+    difference_id: str = Field(primary_key=True)
+    account_id: str
+    kind: str
+    subject: str
+    ours: Decimal = Field(sa_type=Money)
+    venue: Decimal = Field(sa_type=Money)
+    found_at: datetime
+    instrument_id: str | None
+    asset: str | None
+    price: Decimal | None = Field(sa_type=Money)
+    position_side: str
+    venue_order_id: str | None
+    client_order_id: str | None
+    side: str | None
+    state: str
+    answered_at: datetime | None
+    actor: str
+
+
+class ReconciliationRow(Row, table=True):
+    __tablename__ = "reconciliations"
+
+    account_id: str = Field(primary_key=True)
+    opened_at: datetime
+    through: datetime
+    at: datetime
+    seconds: float
+    result: str
+
+
 class ServiceMarkRow(Row, table=True):
     __tablename__ = "service_marks"
 
@@ -232,4 +266,6 @@ exit_plans = metadata.tables["exit_plans"]
 commands = metadata.tables["commands"]
 jobs = metadata.tables["jobs"]
 equity_marks = metadata.tables["equity_marks"]
+differences = metadata.tables["differences"]
+reconciliations = metadata.tables["reconciliations"]
 service_marks = metadata.tables["service_marks"]

@@ -115,13 +115,13 @@ def _check_quote_quantity(order: Order, instrument: Instrument) -> None:
 
 
 def _check_post_only(book: Book, order: Order) -> None:
-    mark = book.marks.get(order.instrument_id)
-    if mark is None or order.limit_price is None:
+    met = book.price_met(order)
+    if met is None or order.limit_price is None:
         return
-    if (mark - order.limit_price) * order.side.sign <= 0:
+    if (met - order.limit_price) * order.side.sign <= 0:
         raise OrderRefused(
             f"{order.instrument_id}: post-only at {to_text(order.limit_price)} would trade at "
-            f"once (last price {to_text(mark)}). {NOTHING_PLACED}"
+            f"once (the market is at {to_text(met)}). {NOTHING_PLACED}"
         )
 
 

@@ -27,6 +27,7 @@ from engine.domain.orders import (
     Fill,
     Liquidity,
     Order,
+    OrderSide,
     OrderState,
     OrderType,
     PositionSide,
@@ -126,7 +127,8 @@ class Book:
     """One account's books at one venue.
 
     Its arithmetic expects `money.exact()` around it. `marks` are the last known prices by
-    instrument, kept current by whoever drives the matching.
+    instrument, and `bests` the best bid and ask where an order book is shown; whoever drives the
+    matching keeps both current.
     """
 
     def __init__(
@@ -144,6 +146,7 @@ class Book:
         self.holdings: dict[InstrumentId, Holding] = {}
         self.volumes: dict[InstrumentId, VolumeTaken] = {}
         self.marks: dict[InstrumentId, Decimal] = {}
+        self.bests: dict[InstrumentId, tuple[Decimal | None, Decimal | None]] = {}
         self.dirty = BookChange(assets=set(opening_balances))
         self._open_spot_holdings()
 
@@ -259,6 +262,12 @@ class Book:
     def _pay(self, asset: AssetId, amount: Decimal) -> None:
         self.cash[asset] = self.cash.get(asset, ZERO) - amount
         self.dirty.assets.add(asset)
+
+    def price_met(self, order: Order) -> Decimal | None:
+        """Return what `order` would trade at now: the other side's best, else the last price."""
+        bid, ask = self.bests.get(order.instrument_id, (None, None))
+        best = ask if order.side is OrderSide.BUY else bid
+        return best if best is not None else self.marks.get(order.instrument_id)
 
     def net_quantity(self, instrument: Instrument) -> Decimal:
         """Return what reduce-only is measured against: the asset held, or the net contracts."""

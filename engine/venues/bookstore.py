@@ -87,10 +87,15 @@ class BookStore(Protocol):
 
 
 class SqliteBookStore:
-    """Pages in one SQLite file (write-ahead log), opened at the first use."""
+    """Pages in one SQLite file (write-ahead log), opened at the first use.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        owner: Whose books they are, for messages.
+    """
+
+    def __init__(self, path: Path, *, owner: str = "replay") -> None:
         self._path = path
+        self._owner = owner
         self._connection: sqlite3.Connection | None = None
         self._full = True
 
@@ -108,7 +113,7 @@ class SqliteBookStore:
                 page.volumes[name] = (start, quantity)
         except (sqlite3.Error, OSError) as exc:
             raise StorageError(
-                f"The replay venue's books in {self._path} can't be read ({exc}). "
+                f"The {self._owner} venue's books in {self._path} can't be read ({exc}). "
                 "Nothing was changed. Check the file's permissions, or start afresh."
             ) from exc
         return page
@@ -124,7 +129,7 @@ class SqliteBookStore:
                 self._put(connection, page)
         except (sqlite3.Error, OSError) as exc:
             raise StorageError(
-                f"The replay venue's books in {self._path} can't be written ({exc}). What it "
+                f"The {self._owner} venue's books in {self._path} can't be written ({exc}). What it "
                 "answered before is kept. Free the disk or fix its permissions, then restart."
             ) from exc
 
@@ -213,7 +218,7 @@ def restore(book: Book, page: Page) -> None:
             book.restore_order(working)
     except (msgspec.MsgspecError, ArithmeticError, ValueError) as exc:
         raise StorageError(
-            f"The replay venue's books are not readable ({exc}). Nothing was changed. "
+            f"The venue's books are not readable ({exc}). Nothing was changed. "
             "Start afresh, or bring back the file as it was."
         ) from exc
     book.take_dirty()

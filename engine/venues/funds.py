@@ -130,12 +130,12 @@ def _lock(book: Book, models: FillModels, working: WorkingOrder) -> tuple[AssetI
 
 
 def expected_price(book: Book, order: Order) -> Decimal:
-    """Return the price an order is checked and locked at: its own, else the last known."""
+    """Return the price an order is checked and locked at: its own, else what it would meet."""
     if order.limit_price is not None:
         return order.limit_price
     if order.order_type is OrderType.STOP and order.trigger_price is not None:
         return order.trigger_price
-    return book.marks.get(order.instrument_id) or order.reference_price or ZERO
+    return book.price_met(order) or order.reference_price or ZERO
 
 
 def available(

@@ -14,11 +14,23 @@ class BookKeeper:
     Args:
         prints: What the books belong to: a digest by series name.
         seed: Of everything random; the books belong to it as well.
+        owner: Whose books they are, for messages.
+
+    Attributes:
+        notes: What else was kept with the books, by name, as `load` found it.
     """
 
     def __init__(
-        self, book: Book, store: BookStore | None, *, prints: Mapping[str, str], seed: int
+        self,
+        book: Book,
+        store: BookStore | None,
+        *,
+        prints: Mapping[str, str],
+        seed: int,
+        owner: str = "replay",
     ) -> None:
+        self.notes: dict[str, str] = {}
+        self._owner = owner
         self._book = book
         self._store = store
         self._journal = None if store is None else Journal(store)
@@ -43,6 +55,9 @@ class BookKeeper:
         self._check_origin(page.markers)
         self._is_marked = page.markers["data"] == self._origin["data"]
         restore(self._book, page)
+        self.notes = {
+            name: text for name, text in page.markers.items() if name not in {"cursor", *self._origin}
+        }
         return int(page.markers["cursor"])
 
     def _check_origin(self, markers: Mapping[str, str]) -> None:
@@ -52,20 +67,23 @@ class BookKeeper:
         changed = sorted(name for name, digest in stored.items() if present.get(name) != digest)
         if changed or markers["seed"] != self._origin["seed"]:
             raise ConfigError(
-                "The replay stands in the middle of other data "
+                f"The {self._owner} stands in the middle of other data "
                 f"({', '.join(changed) or 'another seed'}). Nothing was changed. "
                 "Bring back the same files and settings, or start afresh (--fresh)."
             )
 
-    async def commit(self, now_ms: int) -> None:
+    async def commit(self, now_ms: int, notes: Mapping[str, str] | None = None) -> None:
         """Write what moved, together with the instant; return when it is on disk.
+
+        Args:
+            notes: More to keep in the same transaction, by name; None leaves the notes alone.
 
         Raises:
             StorageError: It can't be written.
         """
         if self._journal is None:
             return
-        markers = {"cursor": str(now_ms)}
+        markers = {"cursor": str(now_ms), **(notes or {})}
         if not self._is_marked:
             markers |= self._origin
             self._is_marked = True

@@ -7,25 +7,10 @@ proven: nothing traded. A bar that is absent elsewhere is unknown, and is never 
 from collections.abc import Iterable
 
 from engine.domain.bars import Timeframe
-
-Span = tuple[int, int]
-"""From, to (exclusive): milliseconds since the epoch UTC."""
+from engine.domain.spans import Span, merge
 
 _WEEK = 604_800
 _MONDAY_MS = 345_600_000  # the first Monday after the epoch: weeks begin on Mondays
-
-
-def merge(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """Return the same time as few spans as possible, in order; empty ones are left out."""
-    merged: list[Span] = []
-    for start, end in sorted(spans):
-        if end <= start:
-            continue
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
-        else:
-            merged.append((start, end))
-    return tuple(merged)
 
 
 def missing(wanted: Span, known: Iterable[Span]) -> tuple[Span, ...]:
@@ -43,12 +28,6 @@ def missing(wanted: Span, known: Iterable[Span]) -> tuple[Span, ...]:
     if start < end:
         unknown.append((start, end))
     return tuple(unknown)
-
-
-def within(wanted: Span, known: Iterable[Span]) -> tuple[Span, ...]:
-    """Return the parts of `wanted` that are known, in order."""
-    start, end = wanted
-    return merge((max(start, a), min(end, b)) for a, b in known)
 
 
 def bars_in(spans: Iterable[Span], timeframe: Timeframe) -> int:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bars import Bars, Float64, Int64
-from engine.market.gaps import Span, bars_in, grid_start, missing
+from engine.domain.spans import Span
+from engine.market.gaps import bars_in, grid_start, missing
 
 EXAMPLES = 5
 ZERO_VOLUME_RUN = 30

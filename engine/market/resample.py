@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from engine.bars import from_ms, to_ms
 from engine.domain.bars import Bar, BarState, Timeframe
 from engine.domain.money import exact
-from engine.market.gaps import Span, ceil_to, floor_to, grid_start, merge
+from engine.domain.spans import Span, merge
+from engine.market.gaps import ceil_to, floor_to, grid_start
 
 _DAY = 86_400
 

@@ -1,4 +1,7 @@
-"""What differs between exchanges, as data: one row an exchange and market kind."""
+"""What differs between exchanges, as data: one row an exchange and market kind.
+
+The rows are in `exchanges`; here is what a row can say, and what holds without one.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,6 +9,9 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from engine.ports import DeadManTimer
+from engine.venues.ccxt.troubles import Trouble
+
+NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
 class FindOrder(StrEnum):
@@ -21,14 +27,113 @@ class ClientIdRule:
     """How a client order id is handed over.
 
     Attributes:
-        query: Parameter by which one order is asked for or cancelled; "" where it can't be.
+        submit, query: Parameter at the submit, and by which one order is asked for or cancelled;
+            `query` is "" where it can't be.
+        read: Keys of the raw order that hold it where the library does not read it.
         max_length, pattern: What the exchange takes; ours are "oc" and 26 of a-z, 2-7.
     """
 
+    submit: str = "clientOrderId"
     query: str = "clientOrderId"
+    cancel: str = "clientOrderId"
+    read: tuple[str, ...] = ()
     max_length: int = 36
     pattern: str = r"[A-Za-z0-9_-]+"
-    submit: str = "clientOrderId"
+
+
+class StopStyle(StrEnum):
+    """Which unified parameter makes a stop of an order."""
+
+    TRIGGER_PRICE = "triggerPrice"
+    STOP_LOSS_PRICE = "stopLossPrice"  # also where it opens a position
+    NONE = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paging:
+    """How a history is asked for in pieces.
+
+    Attributes:
+        limit: Most rows an answer holds.
+        window_ms: Longest time one request may span; None: any.
+        by_symbol: It is asked for one instrument at a time.
+        cursor: Parameter that continues after an id ("fromId"): no row is lost where many share a
+            millisecond. "" pages by time, with each page beginning where the last one ended.
+        until: The library's parameter for the end of the span.
+    """
+
+    limit: int = 100
+    window_ms: int | None = None
+    by_symbol: bool = True
+    cursor: str = ""
+    until: str = "until"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowSource:
+    """Where money that moves without an order is told of.
+
+    Attributes:
+        method: Of the client; unified ("fetch_deposits") or the exchange's own.
+        raw: The rows are the exchange's own, found under `rows` of the answer, not unified ones.
+        id_keys: What makes a row unique, in this order; joined.
+        kinds: The exchange's word for a row -> one of ours; absent words are adjustments, and
+            words mapped to None are not flows (commissions, which fills tell of).
+        word, asset, amount, time, symbol: Keys of a row.
+        sign: -1 for a list of what goes out with positive amounts.
+    """
+
+    method: str
+    params: Mapping[str, object] = NOTHING
+    raw: bool = False
+    rows: str = ""
+    id_keys: tuple[str, ...] = ("id",)
+    word: str = "type"
+    asset: str = "currency"
+    amount: str = "amount"
+    time: str = "timestamp"
+    symbol: str = ""
+    sign: int = 1
+    kinds: Mapping[str, str | None] = MappingProxyType({})
+    default_kind: str = "adjustment"
+    since: str = ""  # raw: its parameter for the beginning, milliseconds
+    limit: int = 1000
+    window_ms: int | None = None
+    done: frozenset[str] = frozenset({"", "ok"})  # states in which the money has moved
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyQuestion:
+    """The endpoint that tells what a key may do, and where in its answer.
+
+    A path is keys joined by dots; `trade` is true where any of its paths is true.
+    `lists` turns a path's list into a boolean: does it hold this word?
+    """
+
+    method: str
+    params: Mapping[str, object] = NOTHING
+    trade: tuple[str, ...] = ()
+    withdraw: tuple[str, ...] = ()
+    ip_restricted: tuple[str, ...] = ()
+    read_only: str = ""  # path of a flag that forbids trading
+    expires_ms: str = ""  # path of the expiry, milliseconds; 0 or absent: never
+    lists: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermsQuestion:
+    """How position mode, margin mode and leverage are read, one request each at most.
+
+    Attributes:
+        hedged, leverages: Unified methods; "" where the exchange has none.
+        per_symbol: `leverages` is asked for one instrument at a time.
+    """
+
+    hedged: str = ""
+    leverages: str = ""
+    per_symbol: bool = False
+    one_way_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,22 +143,55 @@ class Quirks:
     Attributes:
         validity_ms: How long after its time stamp a request may still be acted on: what was sent
             longer ago than that, and is not there, never will be.
+        validity_option: The library's option that sets it; "" where it can't be set.
         client_id: None where the exchange takes no ids of ours.
         conditional_list: Conditional orders have lists and ids of their own, reached with
-            `conditional_params`.
-        foreign_prefixes: Client ids that the venue itself makes (liquidations and the like).
-        options: ccxt options at construction, e.g. to keep start-up calls few.
-        not_placed, unknown: Venue codes that decide the outcome of a submit whatever the class.
-        frame_close_flag, ...: see the streams.
+            `conditional_params`; a triggered one names the order it became at `conditional_child`.
+        account_params: Go with every request that names no instrument.
+        open_orders_by_symbol, closed_orders: How lists are asked for.
+        foreign_prefixes: Client ids that the venue makes itself, with what they mean.
+        options: Library options at construction, e.g. to keep start-up calls few.
+        market_params: Of `fetch_markets`.
+        codes: The venue's error codes -> trouble; these go before status and class.
+        texts: (part of the message in lower case, trouble); these go before codes.
+        code_keys, text_keys: Where an error answer holds code and text.
+        weights: Request weight by unified method; 1 where not named.
+        fees_in_base: Spot buys pay their fee in what they receive, unless a discount token does.
     """
 
     validity_ms: int = 60_000
+    validity_option: str = ""
     client_id: ClientIdRule | None = ClientIdRule()
     find: FindOrder = FindOrder.IN_LISTS
     conditional_list: bool = False
     conditional_params: Mapping[str, object] = MappingProxyType({"trigger": True})
-    foreign_prefixes: tuple[str, ...] = ()
-    options: Mapping[str, object] = MappingProxyType({})
-    not_placed: frozenset[str] = frozenset()
-    unknown: frozenset[str] = frozenset()
+    conditional_child: str = ""
+    account_params: Mapping[str, object] = NOTHING
+    open_orders_by_symbol: bool = False
+    closed_orders: str = "fetch_closed_orders"
+    closed_paging: Paging = Paging()
+    trades: Paging = Paging()
+    history_limit: int = 500
+    flows: tuple[FlowSource, ...] = ()
+    key: KeyQuestion | None = None
+    terms: TermsQuestion = TermsQuestion()
+    stop: StopStyle = StopStyle.TRIGGER_PRICE
+    trigger_direction: bool = False
+    reduce_only: bool = False
+    quote_quantity: bool = False
     dead_man: DeadManTimer = DeadManTimer.NONE
+    dead_man_method: str = ""
+    dead_man_by_symbol: bool = False
+    foreign_prefixes: Mapping[str, str] = MappingProxyType({})
+    options: Mapping[str, object] = NOTHING
+    market_params: Mapping[str, object] = NOTHING
+    codes: Mapping[str, Trouble] = MappingProxyType({})
+    texts: tuple[tuple[str, Trouble], ...] = ()
+    code_keys: tuple[str, ...] = ("code", "retCode", "errorCode", "err-code", "label")
+    text_keys: tuple[str, ...] = ("msg", "message", "retMsg", "error", "err-msg", "reason")
+    weights: Mapping[str, float] = MappingProxyType({})
+    fees_in_base: bool = False
+    demo: bool = False  # ccxt refuses its test network: demo trading takes its place
+
+    def weight(self, method: str) -> float:
+        return self.weights.get(method, 1.0)

@@ -1,8 +1,9 @@
 """Every await of the service, by name; and a stop of the process at one of them.
 
 A task's coroutine is wrapped so that each of its suspensions is seen. A suspension is named by the
-chain of our own frames that wait there, outermost first: "handlers/bars.py:57 handlers/orders.py:112
-venues/ccxt/venue.py:88". Only chains that pass through the path of orders and fills count.
+chain of our own frames that wait there, outermost first: "handlers/bars.py:57
+handlers/orders.py:112 venues/ccxt/venue.py:88". Only chains that pass through the path of orders
+and fills count.
 """
 
 import asyncio

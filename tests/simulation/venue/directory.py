@@ -1,0 +1,94 @@
+"""What the exchange calls things, and what the engine calls them."""
+
+from engine.domain.ids import ClientOrderId, InstrumentId
+from engine.domain.orders import Fill
+from engine.errors import UnknownInstrument
+from engine.ports import OrderReport
+from sandbox.exchange.core import AlgoOrder, Exchange, Market, Reject
+from sandbox.exchange.core import Fill as TheirFill
+from sandbox.exchange.core import Order as TheirOrder
+from tests.simulation.venue import translate
+
+
+class Directory:
+    """Looks things up at the exchange that its real answers would carry with them."""
+
+    def __init__(self, exchange: Exchange, account: str) -> None:
+        self._exchange = exchange
+        self._account = account
+        self.markets = {translate.instrument_id(market): market for market in exchange.markets}
+        self.instruments = {
+            instrument_id: translate.instrument(market)
+            for instrument_id, market in self.markets.items()
+        }
+        self._ids = {market.symbol: key for key, market in self.markets.items()}
+
+    def market(self, instrument_id: InstrumentId) -> Market:
+        """Return the market; raise UnknownInstrument where there is none."""
+        market = self.markets.get(instrument_id)
+        if market is None:
+            raise UnknownInstrument(f"{instrument_id} is not listed. Nothing was placed.")
+        return market
+
+    def instrument_id(self, symbol: str) -> InstrumentId:
+        return self._ids[symbol]
+
+    def client_id(self, order: TheirOrder) -> str:
+        """Return the id that an order was asked for under: its own, or its algo's."""
+        if not order.algo_id:
+            return order.client_order_id
+        return self._exchange.history.algo(self._account, algo_id=order.algo_id).client_algo_id
+
+    def order_report(self, order: TheirOrder) -> OrderReport:
+        return translate.order_report(
+            order, self.instrument_id(order.symbol), self.client_id(order)
+        )
+
+    def algo_report(self, algo: AlgoOrder) -> OrderReport:
+        """Return how a conditional order stands: by the order that it made, where it made one."""
+        if algo.order_id:
+            try:
+                made = self._exchange.history.order(
+                    self._account, algo.symbol, order_id=algo.order_id
+                )
+            except Reject:
+                return translate.algo_report(algo, self.instrument_id(algo.symbol))
+            return self.order_report(made)
+        return translate.algo_report(algo, self.instrument_id(algo.symbol))
+
+    def fill(self, theirs: TheirFill, account_id: str) -> Fill:
+        order = self._exchange.history.order(
+            self._account, theirs.symbol, order_id=theirs.order_id
+        )
+        return translate.fill(
+            theirs,
+            account_id=account_id,
+            instrument_of=self.instrument_id(theirs.symbol),
+            client_order_id=self.client_id(order),
+            origin=order.origin,
+        )
+
+    # --- questions ---------------------------------------------------------------------------
+
+    def find(self, market: Market, client_order_id: ClientOrderId) -> OrderReport | None:
+        """Look in both lists, as an order query and an algo query do."""
+        history, symbol = self._exchange.history, market.symbol
+        try:
+            found = history.order(self._account, symbol, client_order_id=client_order_id)
+        except Reject:
+            pass
+        else:
+            return self.order_report(found)
+        if not market.algo_conditionals:
+            return None
+        try:
+            algo = history.algo(self._account, symbol, client_algo_id=client_order_id)
+        except Reject:
+            return None
+        return self.algo_report(algo)
+
+    def open(self) -> tuple[OrderReport, ...]:
+        history = self._exchange.history
+        orders = [self.order_report(order) for order in history.open_orders(self._account)]
+        algos = [self.algo_report(algo) for algo in history.open_algos(self._account)]
+        return (*orders, *algos)

@@ -6,7 +6,6 @@ exchange without a row gets what the library's `features` say of it, see `derive
 
 from collections.abc import Mapping
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Protocol
 
 from engine.ports import DeadManTimer
@@ -25,7 +24,6 @@ from engine.venues.ccxt.troubles import Trouble
 
 _T = Trouble
 _DAY_MS = 86_400_000
-_FROZEN: Mapping[str, object] = MappingProxyType({})
 
 # https://developers.binance.com/docs/binance-spot-api-docs/errors
 # https://developers.binance.com/docs/derivatives/usds-margined-futures/error-code
@@ -427,9 +425,7 @@ def derived(market: MarketKind, features: Features) -> Quirks:
         trigger_direction=said("createOrder", "triggerDirection") is True,
         reduce_only=market is MarketKind.LINEAR,
         quote_quantity=said("createOrder", "marketBuyByCost") is True and market is MarketKind.SPOT,
-        account_params=(
-            _FROZEN if market is MarketKind.SPOT else {"type": "swap", "subType": "linear"}
-        ),
+        account_params=({} if market is MarketKind.SPOT else {"type": "swap", "subType": "linear"}),
         options={"defaultType": "spot" if market is MarketKind.SPOT else "swap"},
         flows=_flows(features),
         terms=_terms(market, features),

@@ -4,14 +4,11 @@ The rows are in `exchanges`; here is what a row can say, and what holds without 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 
 from engine.ports import DeadManTimer
 from engine.venues.ccxt.troubles import Trouble
-
-NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
 class FindOrder(StrEnum):
@@ -84,7 +81,7 @@ class FlowSource:
     """
 
     method: str
-    params: Mapping[str, object] = NOTHING
+    params: Mapping[str, object] = field(default_factory=dict)
     raw: bool = False
     rows: str = ""
     id_keys: tuple[str, ...] = ("id",)
@@ -94,7 +91,7 @@ class FlowSource:
     time: str = "timestamp"
     symbol: str = ""
     sign: int = 1
-    kinds: Mapping[str, str | None] = MappingProxyType({})
+    kinds: Mapping[str, str | None] = field(default_factory=dict)
     default_kind: str = "adjustment"
     since: str = ""  # raw: its parameter for the beginning, milliseconds
     limit: int = 1000
@@ -112,13 +109,13 @@ class KeyQuestion:
     """
 
     method: str
-    params: Mapping[str, object] = NOTHING
+    params: Mapping[str, object] = field(default_factory=dict)
     trade: tuple[str, ...] = ()
     withdraw: tuple[str, ...] = ()
     ip_restricted: tuple[str, ...] = ()
     read_only: str = ""  # path of a flag that forbids trading
     expires_ms: str = ""  # path of the expiry, milliseconds; 0 or absent: never
-    lists: Mapping[str, str] = MappingProxyType({})
+    lists: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,9 +161,9 @@ class Quirks:
     client_id: ClientIdRule | None = ClientIdRule()
     find: FindOrder = FindOrder.IN_LISTS
     conditional_list: bool = False
-    conditional_params: Mapping[str, object] = MappingProxyType({"trigger": True})
+    conditional_params: Mapping[str, object] = field(default_factory=lambda: {"trigger": True})
     conditional_child: str = ""
-    account_params: Mapping[str, object] = NOTHING
+    account_params: Mapping[str, object] = field(default_factory=dict)
     open_orders_by_symbol: bool = False
     closed_orders: str = "fetch_closed_orders"
     closed_paging: Paging = Paging()
@@ -182,14 +179,14 @@ class Quirks:
     dead_man: DeadManTimer = DeadManTimer.NONE
     dead_man_method: str = ""
     dead_man_by_symbol: bool = False
-    foreign_prefixes: Mapping[str, str] = MappingProxyType({})
-    options: Mapping[str, object] = NOTHING
-    market_params: Mapping[str, object] = NOTHING
-    codes: Mapping[str, Trouble] = MappingProxyType({})
+    foreign_prefixes: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict)
+    market_params: Mapping[str, object] = field(default_factory=dict)
+    codes: Mapping[str, Trouble] = field(default_factory=dict)
     texts: tuple[tuple[str, Trouble], ...] = ()
     code_keys: tuple[str, ...] = ("code", "retCode", "errorCode", "err-code", "label")
     text_keys: tuple[str, ...] = ("msg", "message", "retMsg", "error", "err-msg", "reason")
-    weights: Mapping[str, float] = MappingProxyType({})
+    weights: Mapping[str, float] = field(default_factory=dict)
     fees_in_base: bool = False
     demo: bool = False  # ccxt refuses its test network: demo trading takes its place
 

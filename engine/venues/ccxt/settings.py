@@ -6,7 +6,6 @@ from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from types import MappingProxyType
 
 from engine.domain.ids import AssetId, InstrumentId
 
@@ -78,10 +77,10 @@ class CcxtSettings:
     environment: Environment = Environment.LIVE
     credentials: Credentials | None = None
     terms: Terms = Terms()
-    urls: Mapping[str, str] = MappingProxyType({})
+    urls: Mapping[str, str] = field(default_factory=dict)
     hostname: str | None = None
     timeout: timedelta = timedelta(seconds=10)
     cache: Path | None = None
     cache_age: timedelta = timedelta(hours=24)
     validity_ms: int | None = None
-    options: Mapping[str, object] = MappingProxyType({})
+    options: Mapping[str, object] = field(default_factory=dict)

@@ -52,6 +52,7 @@ class Trouble(StrEnum):
     NOT_SUPPORTED = "the exchange or its adapter can't do this"
     REFUSED = "the exchange refused it"
     UNREACHABLE = "the exchange can't be reached"
+    HELD = "it was not sent"
     UNCLEAR = "the exchange answered with an error that nobody has classed"
     UNKNOWN = "no usable answer came"
 
@@ -113,6 +114,7 @@ _SUBMIT: Mapping[Trouble, type[TradingError]] = {
     T.BUSY: RequestRefused,
     T.MAINTENANCE: RequestRefused,
     T.UNREACHABLE: RequestRefused,
+    T.HELD: RequestRefused,
     T.UNKNOWN: OrderStateUnknown,
 }
 _CANCEL: Mapping[Trouble, type[TradingError]] = {

@@ -1,0 +1,1 @@
+"""Binance's spot and USD-M futures protocol in front of the exchange core."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from engine.domain.bars import Timeframe
 from engine.domain.spans import Span, merge
 
-_WEEK = 604_800
+_DAY, _WEEK = 86_400, 604_800
 _MONDAY_MS = 345_600_000  # the first Monday after the epoch: weeks begin on Mondays
 
 
@@ -51,3 +51,8 @@ def ceil_to(instant_ms: int, timeframe: Timeframe) -> int:
     """Return the first start of a bar at or after the instant."""
     floor = floor_to(instant_ms, timeframe)
     return floor if floor == instant_ms else floor + timeframe.seconds * 1000
+
+
+def is_on_grid(instant_ms: int, timeframe: Timeframe) -> bool:
+    """Tell whether a bar may start then; venues differ on where bars of several days begin."""
+    return timeframe.seconds > _DAY or floor_to(instant_ms, timeframe) == instant_ms

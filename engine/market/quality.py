@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engine.bars import Bars, Float64, Int64
 from engine.domain.spans import Span
-from engine.market.gaps import bars_in, grid_start, missing
+from engine.market.gaps import bars_in, missing
 
 EXAMPLES = 5
 ZERO_VOLUME_RUN = 30
@@ -19,6 +19,8 @@ OUTLIER_DEVIATIONS = 25.0
 OUTLIER_RETURN = 0.02
 """... if it is also at least this large: quiet markets have tiny deviations."""
 _NORMAL = 1.4826  # the median absolute deviation of a normal distribution, times this, is its sigma
+
+_DAY = 86_400
 
 _Mask = NDArray[np.bool_]
 _Text = Callable[[Bars, int], str]
@@ -123,7 +125,11 @@ def _impossible(bars: Bars) -> _Mask:
 
 
 def _off_grid(bars: Bars) -> _Mask:
-    bad: _Mask = (bars.timestamp - grid_start(bars.timeframe)) % _step(bars) != 0
+    """Mark starts off the grid; bars of several days begin where the first one did."""
+    if not len(bars):
+        return np.zeros(0, np.bool_)
+    anchor = int(bars.timestamp[0]) if bars.timeframe.seconds > _DAY else 0
+    bad: _Mask = (bars.timestamp - anchor) % _step(bars) != 0
     return bad
 
 

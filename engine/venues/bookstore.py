@@ -129,8 +129,8 @@ class SqliteBookStore:
                 self._put(connection, page)
         except (sqlite3.Error, OSError) as exc:
             raise StorageError(
-                f"The {self._owner} venue's books in {self._path} can't be written ({exc}). What it "
-                "answered before is kept. Free the disk or fix its permissions, then restart."
+                f"The {self._owner} venue's books in {self._path} can't be written ({exc}). What "
+                "it answered before is kept. Free the disk or fix its permissions, then restart."
             ) from exc
 
     def close(self) -> None:

@@ -55,9 +55,8 @@ class BookKeeper:
         self._check_origin(page.markers)
         self._is_marked = page.markers["data"] == self._origin["data"]
         restore(self._book, page)
-        self.notes = {
-            name: text for name, text in page.markers.items() if name not in {"cursor", *self._origin}
-        }
+        ours = {"cursor", *self._origin}
+        self.notes = {name: text for name, text in page.markers.items() if name not in ours}
         return int(page.markers["cursor"])
 
     def _check_origin(self, markers: Mapping[str, str]) -> None:

@@ -18,8 +18,10 @@ from engine.ports import (
 from engine.schedule.simulated import SimulatedClock
 from engine.venues.bookstore import SqliteBookStore
 from engine.venues.models import FeeModel, FillModels
+from engine.venues.paper.venue import PaperVenue
 from engine.venues.replay import ReplayVenue
 from tests.fakes.clocks import FakeWallClock
+from tests.fakes.marketdata import RisingMarket
 from tests.fakes.markets import ACCOUNT, BTC, MINUTE, OPENS_AT, SPOT, USDT, bars
 
 
@@ -90,6 +92,58 @@ class ReplayHarness:
         raise AssertionError("the stream ended")
 
     async def reopen(self) -> ReplayVenue:
+        await self.close()
+        self.venue, self._stream = self._made(), None
+        return self.venue
+
+    async def close(self) -> None:
+        if self._stream is not None:
+            await self._stream.aclose()  # type: ignore[attr-defined]
+        await self.venue.close()
+
+
+class PaperHarness:
+    """A live market of gently rising minutes, 10,000 USDT and a taker fee of 0.1 %."""
+
+    instrument = SPOT
+    timeframe = MINUTE
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self.survives = path is not None
+        self.seen: list[VenueMessage] = []
+        self._clock = SimulatedClock(OPENS_AT + 10 * MINUTE.delta)
+        self._data = RisingMarket(self._clock, SPOT)
+        self.venue: PaperVenue = self._made()
+        self._stream: AsyncIterator[VenueMessage] | None = None
+
+    def _made(self) -> PaperVenue:
+        return PaperVenue(
+            data=self._data,
+            source="rising",
+            symbols=[BTC],
+            account_id=ACCOUNT,
+            clock=self._clock,
+            wall=FakeWallClock(),
+            opening_balances={USDT: Decimal(10_000)},
+            store=None if self._path is None else SqliteBookStore(self._path, owner="paper"),
+            models=FillModels(fees=FeeModel(maker=Decimal("0.0005"), taker=Decimal("0.001"))),
+        )
+
+    async def price(self) -> Decimal:
+        history = await self.venue.history(BTC, MINUTE, before=self._clock.now(), limit=1)
+        return Decimal(str(history.close[-1]))
+
+    async def pump(self, until: Callable[[VenueMessage], bool]) -> VenueMessage:
+        if self._stream is None:
+            self._stream = self.venue.stream([(BTC, MINUTE)])
+        async for message in self._stream:
+            self.seen.append(message)
+            if until(message):
+                return message
+        raise AssertionError("the stream ended")
+
+    async def reopen(self) -> PaperVenue:
         await self.close()
         self.venue, self._stream = self._made(), None
         return self.venue

@@ -18,6 +18,7 @@ from engine.venues.ccxt.quirks import (
     Quirks,
     StopStyle,
     TermsQuestion,
+    WalletRows,
 )
 from engine.venues.ccxt.settings import MarketKind
 from engine.venues.ccxt.troubles import Trouble
@@ -139,7 +140,7 @@ _BINANCE_SPOT = replace(
             default_kind="transfer",
             sign=-1,
             window_ms=90 * _DAY_MS,
-            weight=1800.0,
+            weight=10.0,
         ),
     ),
     weights={
@@ -184,6 +185,7 @@ _BINANCE_LINEAR = replace(
     dead_man_method="fapiPrivatePostCountdownCancelAll",
     dead_man_by_symbol=True,
     demo=True,
+    wallet=WalletRows(rows="assets", asset="asset", total="walletBalance"),
     flows=(
         FlowSource(
             method="fapiPrivateGetIncome",

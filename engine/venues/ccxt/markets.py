@@ -13,7 +13,7 @@ import hashlib
 import os
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -207,11 +207,10 @@ def _header(path: Path) -> Header | None:
     return header if header.version == VERSION else None
 
 
-def _nearest(symbol: str, listed: object) -> str:
+def _nearest(symbol: str, listed: Iterable[str]) -> str:
     """Return what a person may have meant, e.g. by BTCUSDT or BTC-USDT."""
     letters = "".join(filter(str.isalnum, symbol)).upper()
-    names = listed if isinstance(listed, list | tuple) else list(iter(listed))  # type: ignore[call-overload]
-    close = sorted(name for name in names if letters[:6] in "".join(filter(str.isalnum, name)))
+    close = sorted(name for name in listed if letters[:6] in "".join(filter(str.isalnum, name)))
     return f"It does list {', '.join(close[:5])}." if close else "Check the spelling."
 
 

@@ -134,6 +134,15 @@ class TermsQuestion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WalletRows:
+    """Where a balance answer tells the wallet's own amounts, without the open positions' profit."""
+
+    rows: str
+    asset: str
+    total: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Quirks:
     """One exchange. The defaults hold for an exchange nobody has looked at.
 
@@ -188,6 +197,7 @@ class Quirks:
     text_keys: tuple[str, ...] = ("msg", "message", "retMsg", "error", "err-msg", "reason")
     weights: Mapping[str, float] = field(default_factory=dict)
     fees_in_base: bool = False
+    wallet: WalletRows | None = None
     demo: bool = False  # ccxt refuses its test network: demo trading takes its place
 
     def weight(self, method: str) -> float:

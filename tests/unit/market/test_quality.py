@@ -1,7 +1,7 @@
 """What is wrong or odd in recorded bars."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest

@@ -1,0 +1,1 @@
+"""History on disk: the bodies of `outcry data`."""

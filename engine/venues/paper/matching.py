@@ -143,17 +143,21 @@ class LiveMeeting(_Meeting):
         return price if self._working.takes_market else self._no_worse_than_limit(price)
 
     def _fits(self, levels: list[Level]) -> bool:
-        """Tell whether the levels and the account suffice for all of the order."""
-        if not levels:
-            return False
+        """Tell whether the levels and the account suffice for all of the order.
+
+        The account must be able to pay for all of it at the last price it needs.
+        """
         if self._order.quote_quantity is not None:
-            unit = self._instrument.notional(ONE, levels[0].price)
-            there = sum((level.left for level in levels), ZERO) * unit
-            return there >= self._order.quote_quantity - self._working.spent
-        wanted = self._working.leaves
-        worst = self._worst_price(levels[-1].price)
-        allowed, _ = self._allowed(wanted, worst, Liquidity.TAKER, None)
-        return min(allowed, sum((level.left for level in levels), ZERO)) >= wanted
+            worth = sum((self._instrument.notional(left, price) for price, left in levels), ZERO)
+            return worth >= self._order.quote_quantity - self._working.spent
+        wanted = missing = self._working.leaves
+        for price, left in levels:
+            missing -= left
+            if missing <= 0:
+                worst = self._worst_price(price)
+                allowed, _ = self._allowed(wanted, worst, Liquidity.TAKER, None)
+                return allowed >= wanted
+        return False
 
     def _worst_price(self, price: Decimal) -> Decimal:
         """Return the most that taking a level may cost, whatever is drawn."""

@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format unit bench lock clean venv venv-core
+.PHONY: help run test lint format unit bench simtest lock clean venv venv-core
 
 # PYTHON makes .venv (3.11 to 3.13; after a change of it: make clean). Afterwards only .venv is used.
 PYTHON ?= python3
@@ -44,6 +44,9 @@ format: .venv/dev.stamp  ## put the code into the project's format
 
 bench: .venv/dev.stamp  ## print the table of measured numbers
 	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+simtest: .venv/dev.stamp  ## play 1,000 days at random on virtual time (ARGS="--seed 7", "--quiet-days 30")
+	@exec $(BIN)/python -m tests.simulation $(ARGS)
 
 clean:  ## remove .venv, caches and build output (never ./var, which holds state)
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

@@ -39,7 +39,7 @@ class Mailbox:
 
 
 class ScriptedChannel:
-    """A `Channel` of one process to the mailbox. A message on its way arrives without its sender."""
+    """A `Channel` of one process to the mailbox; a message on its way needs no sender."""
 
     name = "telegram"
 

@@ -57,9 +57,7 @@ class Directory:
         return translate.algo_report(algo, self.instrument_id(algo.symbol))
 
     def fill(self, theirs: TheirFill, account_id: str) -> Fill:
-        order = self._exchange.history.order(
-            self._account, theirs.symbol, order_id=theirs.order_id
-        )
+        order = self._exchange.history.order(self._account, theirs.symbol, order_id=theirs.order_id)
         return translate.fill(
             theirs,
             account_id=account_id,

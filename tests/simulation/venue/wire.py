@@ -135,9 +135,7 @@ class Wire:
         self.asked[operation] = self.asked.get(operation, 0) + 1
         answer: Future[T] = loop.create_future()
         now = loop.time()
-        request = _Request(
-            operation, symbol, act, self.shown_now(), now, limit, answer, before_act
-        )
+        request = _Request(operation, symbol, act, self.shown_now(), now, limit, answer, before_act)
         loop.world_at(now + self._latency(), self._arrive, request)
         return await answer
 

@@ -1,0 +1,333 @@
+"""What must hold, judged by the exchange's own record and by what is stored."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from engine.desk.state import Desk, PlanKey
+from engine.domain.accounts import TradingState
+from engine.domain.ids import AssetId, InstrumentId
+from engine.domain.messages import Severity
+from engine.domain.orders import Order, OrderPurpose
+from engine.errors import OrderStateUnknown, RequestRefused
+from engine.storage.memory.tables import Tables
+from notifiers.routing import channels_for
+from sandbox.exchange.core import Act, Exchange
+from sandbox.exchange.core.kinds import Wallet
+from tests.simulation.channel import Mailbox
+from tests.simulation.life import ROUTES, Life
+from tests.simulation.loop import DeterministicLoop
+from tests.simulation.scenario import ACCOUNT, ACCOUNT_ID, Scenario
+from tests.simulation.venue.directory import Directory
+from tests.simulation.venue.wire import Disturbances
+
+MAY_BE_UNPROTECTED = 5.0
+_LOOK_AGAIN = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One invariant that did not hold, at which step of which seed."""
+
+    seed: int
+    step: int
+    at: float
+    invariant: str
+    detail: str
+
+    def __str__(self) -> str:
+        return (
+            f"seed {self.seed} step {self.step} at {self.at:.3f} s: {self.invariant}: {self.detail}"
+        )
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was looked at."""
+
+    checks: int = 0
+    unprotected_seconds: float = 0.0
+    longest_unprotected: float = 0.0
+    excused_seconds: float = 0.0
+    false_kills: int = 0
+
+
+class Judge:
+    """Looks on at every submit, at every event of the exchange and whenever all is quiet."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        loop: DeterministicLoop,
+        exchange: Exchange,
+        tables: Tables,
+        mailbox: Mailbox,
+        disturbances: Disturbances,
+        life: Callable[[], Life | None],
+    ) -> None:
+        self._scenario = scenario
+        self._loop = loop
+        self._exchange = exchange
+        self._tables = tables
+        self._mailbox = mailbox
+        self._disturbances = disturbances
+        self._life = life
+        self._directory = Directory(exchange, ACCOUNT)
+        self._seen = 0
+        self._accepted: dict[str, int] = {}
+        self._in_doubt: set[str] = set()
+        self._submitted: set[str] = set()
+        self._since: dict[PlanKey, float] = {}
+        self._looked_at: dict[PlanKey, float] = {}
+        self._will_look = False
+        self.tally = Tally()
+        self.violations: list[Violation] = []
+        self.killed_on_purpose = False
+
+    def broken(self, invariant: str, detail: str) -> None:
+        """Note a violation, once per invariant: the first one tells, the rest follows from it."""
+        if any(known.invariant == invariant for known in self.violations):
+            return
+        self.violations.append(
+            Violation(self._scenario.seed, self._loop.turns, self._loop.time(), invariant, detail)
+        )
+
+    # --- what leaves the process -------------------------------------------------------------
+
+    def submitting(self, order: Order) -> None:
+        """A submit is about to leave."""
+        self.tally.checks += 1
+        identity = order.client_order_id
+        if identity in self._in_doubt:
+            self.broken("no second submit without proof", f"{identity} was in doubt")
+        elif identity in self._submitted:
+            self.broken("no order sent twice", f"{identity} was submitted before")
+        self._submitted.add(identity)
+        stored = self._tables.orders.get(identity)
+        if stored is None:
+            self.broken("nothing is sent that is not stored", f"{identity} has no row")
+        latch = self._tables.latches.get(ACCOUNT_ID)
+        halted = latch is not None and latch.state is TradingState.HALTED
+        if halted and order.adds_exposure:
+            self.broken("halted sends nothing that adds exposure", _described(order))
+
+    def submitted(self, order: Order, error: Exception | None) -> None:
+        """The process has heard, or given up waiting."""
+        if isinstance(error, OrderStateUnknown):
+            self._in_doubt.add(order.client_order_id)
+        elif isinstance(error, RequestRefused):
+            self._submitted.discard(order.client_order_id)  # not placed: it may be sent again
+
+    def proved_absent(self, order: Order) -> None:
+        self._in_doubt.discard(order.client_order_id)
+        self._submitted.discard(order.client_order_id)
+
+    # --- what the exchange did ---------------------------------------------------------------
+
+    def look_at_the_exchange(self) -> list[str]:
+        """Check the exchange's newest lines; return them for the log."""
+        told: list[str] = []
+        for entry in self._exchange.journal.since(self._seen):
+            self._seen = entry.seq
+            told.append(
+                f"{entry.time_ms} {entry.act} {entry.symbol} {entry.client_order_id} "
+                f"{entry.order_id} {entry.side} {entry.quantity} {entry.price} {entry.note}"
+            )
+            if entry.account != ACCOUNT:
+                continue
+            self.tally.checks += 1
+            if entry.act in {Act.SUBMIT, Act.ALGO} and entry.note != "trigger":
+                self._count(entry.client_order_id)
+        self._nothing_below_zero()
+        return told
+
+    def _count(self, identity: str) -> None:
+        count = self._accepted[identity] = self._accepted.get(identity, 0) + 1
+        if count > 1:
+            self.broken("no order sent twice", f"{identity} was accepted {count} times")
+
+    def _nothing_below_zero(self) -> None:
+        if self._scenario.is_linear:
+            return
+        for held in self._exchange.accounts.balances(ACCOUNT, Wallet.SPOT):
+            if held.free < 0 or held.locked < 0:
+                self.broken("never spends more than it has", f"{held}")
+
+    # --- protection --------------------------------------------------------------------------
+
+    def something_changed(self) -> None:
+        """Look at the stops soon; many changes of one moment are looked at once."""
+        if not self._will_look:
+            self._will_look = True
+            self._loop.world_at(self._loop.time() + _LOOK_AGAIN, self._look_at_stops)
+
+    def _look_at_stops(self) -> None:
+        self._will_look = False
+        life = self._life()
+        if life is None or not life.is_ready:
+            self._since.clear()
+            return
+        now = self._loop.time()
+        self.tally.checks += 1
+        missing = self._unprotected(life.desk)
+        for key in [key for key in self._since if key not in missing]:
+            del self._since[key]
+        for key in missing:
+            self._count_unprotected(key, now, life.born)
+        if missing:
+            self.something_changed()
+
+    def _count_unprotected(self, key: PlanKey, now: float, born: float) -> None:
+        since = self._since.get(key)
+        if since is None:
+            self._since[key] = self._looked_at[key] = now
+            return
+        step = now - self._looked_at[key]
+        self._looked_at[key] = now
+        symbol = self._directory.markets[key[1]].symbol
+        if self._disturbances.lasts(symbol, now):
+            self._since[key] = now
+            self.tally.excused_seconds += step
+            return
+        self.tally.unprotected_seconds += step
+        self.tally.longest_unprotected = max(self.tally.longest_unprotected, now - since)
+        if now - since > MAY_BE_UNPROTECTED:
+            self.broken(
+                "no position without its stop",
+                f"{key[0]} {key[1]} for {now - since:.1f} s of a life that began at {born:.1f}",
+            )
+
+    def _unprotected(self, desk: Desk) -> list[PlanKey]:
+        """Return positions whose stops, as the exchange has them, do not cover them."""
+        keys = [
+            key
+            for key, plan in desk.plans.items()
+            if plan.stop_price is not None and desk.position(key[0], key[1]).quantity
+        ]
+        if not keys:
+            return []
+        resting = self._resting_stops()
+        return [
+            key
+            for key in keys
+            if resting.get((key[0], key[1]), Decimal(0))
+            < abs(desk.position(key[0], key[1]).quantity)
+        ]
+
+    def _resting_stops(self) -> dict[tuple[str, InstrumentId], Decimal]:
+        found: dict[tuple[str, InstrumentId], Decimal] = {}
+        for report in self._directory.open():
+            order = None
+            if report.client_order_id is not None:
+                order = self._tables.orders.get(report.client_order_id)
+            if order is None or order.purpose is not OrderPurpose.STOP:
+                continue
+            place = (order.book_id, order.instrument_id)
+            left = Decimal(report.quantity) - Decimal(report.filled_quantity)
+            found[place] = found.get(place, Decimal(0)) + left
+        return found
+
+    # --- when all is quiet -------------------------------------------------------------------
+
+    def unsettled(self) -> str:
+        """Return what still moves, "" when nothing does."""
+        life = self._life()
+        if life is None or not life.is_ready:
+            return "the service is not ready"
+        if not life.venue.vitals().connected:
+            return "the streams are down"
+        moving = [order for order in life.desk.orders.values() if order.state.is_in_flight]
+        if moving:
+            return f"in flight: {_described(moving[0])}"
+        asked = [one for one in self._tables.differences.values() if one.is_open]
+        if asked:
+            return f"a difference waits: {asked[0]}"
+        untold = self._untold()
+        return f"not told: {untold[0]}" if untold else ""
+
+    def _untold(self) -> list[str]:
+        return [
+            f"{type(stored.event).__name__} {stored.event.event_id}"
+            for stored in self._tables.events
+            if stored.event.event_id not in self._mailbox.arrived
+            and channels_for(stored.event, ROUTES)
+        ]
+
+    def compare(self) -> None:
+        """Hold everything against the exchange, to the last digit; only when all is quiet."""
+        life = self._life()
+        if life is None:
+            return
+        self.tally.checks += 1
+        self._fills_are_booked()
+        self._books_agree(life.desk)
+        self._orders_agree(life.desk)
+        self._people_know()
+        missing = self._unprotected(life.desk)
+        if missing:
+            self.broken("no position without its stop", f"{missing[0]} when all is quiet")
+
+    def _fills_are_booked(self) -> None:
+        fills = self._exchange.history.fills(ACCOUNT, start_ms=0, limit=10_000_000)
+        booked = {
+            (entry.instrument_id, entry.trade_id, entry.venue_order_id)
+            for entry in self._tables.entries
+            if entry.trade_id is not None
+        }
+        for fill in fills:
+            instrument_id = self._directory.instrument_id(fill.symbol)
+            if (instrument_id, str(fill.trade_id), str(fill.order_id)) not in booked:
+                self.broken("no fill lost", f"{fill}")
+
+    def _books_agree(self, desk: Desk) -> None:
+        wallet = Wallet.LINEAR if self._scenario.is_linear else Wallet.SPOT
+        held = self._exchange.accounts.balances(ACCOUNT, wallet)
+        theirs = {balance.asset: balance.total for balance in held if balance.total}
+        ours = {asset: amount for asset, amount in desk.ledger.balances().items() if amount}
+        for asset in sorted({*theirs, *ours}):
+            a, b = ours.get(AssetId(asset), Decimal(0)), theirs.get(asset, Decimal(0))
+            if a != b:
+                self.broken("ledger equals the exchange's books", f"{asset}: ours {a}, theirs {b}")
+        if not self._scenario.is_linear:
+            return
+        positions = {
+            self._directory.instrument_id(one.symbol): one.quantity
+            for one in self._exchange.accounts.positions(ACCOUNT)
+        }
+        for instrument_id in self._directory.markets:
+            net, real = desk.ledger.net_quantity(instrument_id), positions.get(instrument_id)
+            if net != (real or Decimal(0)):
+                self.broken(
+                    "books sum to the venue's position", f"{instrument_id}: {net}, theirs {real}"
+                )
+
+    def _orders_agree(self, desk: Desk) -> None:
+        theirs = {report.client_order_id for report in self._directory.open()} - {None}
+        ours = set(desk.orders)
+        for identity in sorted(theirs - ours):
+            self.broken("no order is forgotten", f"{identity} works at the exchange only")
+        for identity in sorted(ours - theirs):
+            order = desk.orders[identity]
+            self.broken("no order is imagined", f"{_described(order)} is not at the exchange")
+
+    def _people_know(self) -> None:
+        for what in self._untold():
+            self.broken("no alert lost", what)
+        for event_id, times in self._mailbox.unmarked.items():
+            if times > 1:
+                self.broken("no alert told twice without its mark", event_id)
+
+    def loud(self) -> int:
+        """Return how many alerts of WARNING and above people got."""
+        return sum(
+            1
+            for event_id in self._mailbox.arrived
+            if self._mailbox.severities[event_id].rank >= Severity.WARNING.rank
+        )
+
+
+def _described(order: Order) -> str:
+    return (
+        f"{order.client_order_id} {order.purpose.value} {order.side.value} {order.quantity} "
+        f"{order.instrument_id} of {order.book_id}, {order.state.value}"
+    )

@@ -1,0 +1,125 @@
+"""What one seed is about: markets, runs, and how rough the day gets."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum, auto
+
+from engine.domain.accounts import Account, TradingMode
+from engine.domain.bars import Timeframe
+from engine.domain.ids import AccountId, AssetId, InstrumentId, RunId
+from engine.domain.runs import Run, RunState
+from sandbox.exchange.core import Liquidity, Market, linear, spot
+from tests.simulation.draws import Draws
+from tests.simulation.strategies import Temper, tempered
+
+ACCOUNT = "desk"
+ACCOUNT_ID = AccountId(ACCOUNT)
+DAY = 86_400.0
+_BASES = ("BTC", "ETH", "SOL", "ADA")
+_PRICES = {"BTC": 60_000, "ETH": 3_000, "SOL": 150, "ADA": 100}
+_SIZES = {"BTC": "0.05", "ETH": "1", "SOL": "20", "ADA": "30"}
+
+
+class Mood(Enum):
+    """What the world does to the service."""
+
+    FLAT = auto()  # nothing goes wrong, nobody interferes: a check of the simulation itself
+    QUIET = auto()  # ordinary network noise, no crash, nobody interferes
+    ROUGH = auto()  # everything at random
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """Drawn from a seed.
+
+    Attributes:
+        seconds: Virtual seconds before everything is left to settle.
+        life_seconds: Mean time between two crashes; 0 for none.
+    """
+
+    seed: int
+    mood: Mood
+    seconds: float
+    markets: tuple[Market, ...]
+    runs: tuple[Run, ...]
+    tempers: dict[RunId, Temper]
+    account: Account
+    is_linear: bool
+    life_seconds: float
+
+    @property
+    def days(self) -> float:
+        """How many days of 1,440 bars of one symbol it is."""
+        return len(self.markets) * self.seconds / DAY
+
+
+def drawn(seed: int, mood: Mood, *, seconds: float = DAY, symbols: int | None = None) -> Scenario:
+    """Return the scenario of a seed."""
+    draws = Draws(seed)
+    draw = draws.fresh("scenario")
+    is_linear = draw.random() < 0.6
+    count = symbols or draw.choice((3, 4))
+    markets = tuple(_market(base, is_linear=is_linear) for base in _BASES[:count])
+    tempers: dict[RunId, Temper] = {}
+    runs: list[Run] = []
+    for number, market in enumerate(markets):
+        run = _run(f"run{number}", (market,))
+        runs.append(run)
+        tempers[run.id] = tempered(draw, short=is_linear)
+    if count > 1 and draw.random() < 0.5:  # a second book on one of the instruments
+        run = _run("pair", markets[:2])
+        runs.append(run)
+        tempers[run.id] = tempered(draw, short=is_linear)
+    return Scenario(
+        seed=seed,
+        mood=mood,
+        seconds=seconds,
+        markets=markets,
+        runs=tuple(runs),
+        tempers=tempers,
+        account=Account(
+            id=ACCOUNT_ID,
+            venue="simulated",
+            mode=TradingMode.TESTNET,
+            reporting=AssetId("USDT"),
+            allow_short=is_linear,
+        ),
+        is_linear=is_linear,
+        life_seconds=draw.choice((900.0, 3_600.0, 14_400.0)) if mood is Mood.ROUGH else 0.0,
+    )
+
+
+def _market(base: str, *, is_linear: bool) -> Market:
+    book = Liquidity(level_size=Decimal(_SIZES[base]), minute_volume=Decimal(_SIZES[base]) * 40)
+    make = linear if is_linear else spot
+    tick = Decimal("0.1") if _PRICES[base] > 1_000 else Decimal("0.01")
+    step = Decimal("0.0001") if _PRICES[base] > 1_000 else Decimal("0.01")
+    return make(
+        f"{base}USDT",
+        base,
+        "USDT",
+        tick=tick,
+        step=step,
+        min_quantity=step,
+        start_price=Decimal(_PRICES[base]),
+        liquidity=book,
+    )
+
+
+def _run(name: str, markets: tuple[Market, ...]) -> Run:
+    return Run(
+        id=RunId(name),
+        name=name,
+        strategy="drawn",
+        params={},
+        account_id=ACCOUNT_ID,
+        instrument_ids=tuple(_instrument_id(market) for market in markets),
+        timeframe=Timeframe(60),
+        capital=Decimal(5_000),
+        state=RunState.RUNNING,
+    )
+
+
+def _instrument_id(market: Market) -> InstrumentId:
+    name = f"{market.base}/{market.quote}"
+    return InstrumentId(name if market.is_spot else f"{name}:{market.settle_asset}")

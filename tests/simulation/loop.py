@@ -55,9 +55,9 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
     `fuse` counts down to zero, `on_fuse` is called between two turns; it may end the process.
     """
 
-    def __init__(self, draw: Random) -> None:
+    def __init__(self, draw: Random, *, start: float = 0.0) -> None:
         self._below = draw.random
-        self._now = 0.0
+        self._now = start
         self._number = 0
         self._ready: list[_Turn] = []
         self._timers: list[tuple[float, int, _Turn]] = []

@@ -5,10 +5,9 @@ from decimal import Decimal
 from random import Random
 
 from sandbox.exchange.core import Exchange, OrderRequest, Reject
-from sandbox.exchange.core.kinds import OrderType, Side, Wallet
+from sandbox.exchange.core.kinds import OrderType, Origin, Side, Wallet
 from tests.simulation.draws import weighted
 from tests.simulation.scenario import ACCOUNT
-from tests.simulation.venue.translate import OURS
 
 _MINUTE_MS = 60_000
 
@@ -126,7 +125,7 @@ class Meddler:
 
     def _forget(self) -> str:
         for order in reversed(self._exchange.history.orders(ACCOUNT, limit=20)):
-            ours = order.client_order_id.startswith(OURS)
+            ours = order.origin is Origin.API
             if not order.is_open and not order.filled_quantity and ours:
                 self._exchange.hands.forget(order.order_id)
                 return f"forget: {order.client_order_id}"

@@ -43,8 +43,8 @@ from sandbox.exchange.core.kinds import (
 from sandbox.exchange.core.kinds import OrderType as TheirType
 from sandbox.exchange.core.kinds import TimeInForce as TheirForce
 
-OURS = "oc"
-"""How every id of the engine begins."""
+_BY_HAND = frozenset({Origin.WEBSITE, Origin.LIQUIDATION, Origin.ADL})
+"""Who places orders beside the client: an id of theirs is none of ours."""
 
 _ZERO_DAY = datetime(1970, 1, 1, tzinfo=UTC)
 _STATES = {
@@ -152,8 +152,8 @@ def _gtd(order: Order) -> int | None:
     return to_ms(order.expires_at)
 
 
-def our_id(client_order_id: str) -> ClientOrderId | None:
-    return ClientOrderId(client_order_id) if client_order_id.startswith(OURS) else None
+def our_id(client_order_id: str, origin: Origin) -> ClientOrderId | None:
+    return None if origin in _BY_HAND else ClientOrderId(client_order_id)
 
 
 def order_report(
@@ -165,7 +165,7 @@ def order_report(
     if state is OrderState.ACKNOWLEDGED and order.algo_id:
         state = OrderState.TRIGGERED
     return OrderReport(
-        client_order_id=our_id(client_order_id),
+        client_order_id=our_id(client_order_id, order.origin),
         venue_order_id=VenueOrderId(str(order.order_id)),
         instrument_id=instrument_of,
         state=state,
@@ -183,7 +183,7 @@ def algo_report(algo: AlgoOrder, instrument_of: InstrumentId) -> OrderReport:
     asked = algo.request
     price = asked.price or asked.stop_price
     return OrderReport(
-        client_order_id=our_id(algo.client_algo_id),
+        client_order_id=our_id(algo.client_algo_id, asked.origin),
         venue_order_id=VenueOrderId(f"a{algo.algo_id}"),
         instrument_id=instrument_of,
         state=_ALGO_STATES[algo.status],
@@ -209,7 +209,7 @@ def fill(
         instrument_id=instrument_of,
         trade_id=TradeId(str(theirs.trade_id)),
         venue_order_id=VenueOrderId(str(theirs.order_id)),
-        client_order_id=our_id(client_order_id),
+        client_order_id=our_id(client_order_id, origin),
         side=OrderSide(theirs.side.value),
         quantity=theirs.quantity,
         price=theirs.price,

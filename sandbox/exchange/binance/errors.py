@@ -180,3 +180,8 @@ def algo_service_only() -> ApiError:
         "Order type not supported for this endpoint. "
         "Please use the Algo Order API endpoints instead.",
     )
+
+
+def maintenance(retry_after_s: int) -> ApiError:
+    """Return what is said while the exchange is closed for maintenance."""
+    return ApiError(1, "System is under maintenance.", status=503, retry_after_s=retry_after_s)

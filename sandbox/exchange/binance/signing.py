@@ -12,7 +12,7 @@ from sandbox.exchange.binance.params import Params
 
 DEFAULT_WINDOW_MS = 5_000
 MAX_WINDOW_MS = 60_000
-_AHEAD_MS = 1_000
+AHEAD_MS = 1_000
 _KEY = re.compile(r"^[A-Za-z0-9_-]{8,128}$")
 
 
@@ -59,8 +59,10 @@ def check_key_form(key: str | None) -> str:
     return key
 
 
-def check_age(params: Params, shown_ms: int) -> None:
+def check_age(params: Params, shown_ms: int, ahead_ms: int = AHEAD_MS) -> None:
     """Refuse a request that is too old or from the future by the clock that is shown.
+
+    `ahead_ms` is how far ahead of it a request may be.
 
     Raises:
         ApiError: -1021, or -1102 without a timestamp.
@@ -72,7 +74,7 @@ def check_age(params: Params, shown_ms: int) -> None:
     allowed = DEFAULT_WINDOW_MS if window is None else window
     if allowed > MAX_WINDOW_MS:
         raise errors.ApiError(-1131, "recvWindow must be less than 60000")
-    if stamp >= shown_ms + _AHEAD_MS:
+    if stamp >= shown_ms + ahead_ms:
         raise errors.early_timestamp()
     if shown_ms - stamp > allowed:
         raise errors.late_timestamp()

@@ -7,14 +7,15 @@ believe in it while nothing comes any more. The last two are what kills trading 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from enum import Enum, auto
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
-# Binance pings every 20 seconds and hangs up on a client that does not answer within a minute.
+# Binance pings every 20 seconds and hangs up on a client that does not answer.
 PING_EVERY_S = 20.0
+_CLOSE_WITHIN_S = 1.0
 
 
 class Mood(Enum):
@@ -28,55 +29,71 @@ class Mood(Enum):
 class Socket:
     """A websocket of one client; `send` never blocks and keeps order."""
 
-    def __init__(self, opened_ms: int) -> None:
+    def __init__(self, opened_ms: int, wait_until: Callable[[int], Awaitable[None]]) -> None:
+        """`wait_until` waits for the exchange's own clock, for messages that come late."""
         self.opened_ms = opened_ms
         self.mood = Mood.WELL
-        self._queue: asyncio.Queue[str | None] = asyncio.Queue()
+        self.frozen_by = ""
+        self.frozen_until_ms = 0
+        self._wait_until = wait_until
+        self._queue: asyncio.Queue[tuple[str | None, int]] = asyncio.Queue()
         self._response = web.WebSocketResponse(
-            heartbeat=PING_EVERY_S, compress=False, max_msg_size=1 << 20, timeout=1.0
+            heartbeat=PING_EVERY_S, compress=False, max_msg_size=1 << 20, timeout=_CLOSE_WITHIN_S
         )
-        self._transport: asyncio.Transport | None = None
+        self._transport: asyncio.BaseTransport | None = None
         self._held: str | None = None
+        self._jobs: set[asyncio.Task[None]] = set()
 
     async def serve(
-        self, request: web.Request, heard: Callable[[str], Awaitable[None]]
+        self, request: web.Request, heard: Callable[[str], None]
     ) -> web.WebSocketResponse:
         """Talk to the client until one of the two ends hangs up; each text goes to `heard`."""
         await self._response.prepare(request)
         self._transport = request.transport
-        writer = asyncio.get_running_loop().create_task(self._write(), name="exchange-socket")
+        self.start(self._write())
         try:
             async for message in self._response:
                 if message.type is WSMsgType.TEXT and self.mood is not Mood.DEAD:
-                    await heard(message.data)
+                    heard(message.data)
         finally:
-            writer.cancel()
-            with suppress(asyncio.CancelledError):
-                await writer
+            for job in tuple(self._jobs):
+                job.cancel()
+                with suppress(asyncio.CancelledError):
+                    await job
         return self._response
 
-    def send(self, text: str) -> None:
-        """Queue a message of a stream; a frozen or dead connection swallows it."""
-        if self.mood is Mood.WELL:
-            self._queue.put_nowait(text)
-            if self._held is not None:
-                held, self._held = self._held, None
-                self._queue.put_nowait(held)
+    def start(self, work: Coroutine[None, None, None]) -> None:
+        """Run something for as long as the connection lives at most."""
+        job = asyncio.get_running_loop().create_task(work, name="exchange-socket")
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
+
+    def send(self, text: str, *, not_before_ms: int = 0) -> None:
+        """Queue a message of a stream; a frozen or dead connection swallows it.
+
+        With `not_before_ms` it and all behind it wait for the exchange's clock to get there.
+        """
+        if self.mood is not Mood.WELL:
+            return
+        self._queue.put_nowait((text, not_before_ms))
+        if self._held is not None:
+            held, self._held = self._held, None
+            self._queue.put_nowait((held, 0))
 
     def answer(self, text: str) -> None:
         """Queue the answer to a request; a frozen stream still answers."""
         if self.mood is not Mood.DEAD:
-            self._queue.put_nowait(text)
+            self._queue.put_nowait((text, 0))
 
     def hold_back(self, text: str) -> None:
         """Send `text` only after the next message, so that the two arrive swapped."""
         if self._held is not None:
-            self._queue.put_nowait(self._held)
+            self._queue.put_nowait((self._held, 0))
         self._held = text
 
-    def freeze(self) -> None:
-        """Stay open, answer pings, send nothing more."""
-        self.mood = Mood.FROZEN
+    def freeze(self, rule: str, until_ms: int) -> None:
+        """Stay open, answer pings, send nothing more: until then, or until the rule is off."""
+        self.mood, self.frozen_by, self.frozen_until_ms = Mood.FROZEN, rule, until_ms
 
     def thaw(self) -> None:
         """Send again; what was swallowed is lost."""
@@ -91,21 +108,24 @@ class Socket:
 
     def cut(self) -> None:
         """Cut the line: the client sees a connection that is gone, without a close frame."""
-        if self._transport is not None:
+        if isinstance(self._transport, asyncio.WriteTransport):
             self._transport.abort()
 
     def hang_up(self) -> None:
         """Close politely once everything queued has gone out."""
-        self._queue.put_nowait(None)
+        self._queue.put_nowait((None, 0))
 
     async def _write(self) -> None:
         while True:
-            text = await self._queue.get()
+            text, not_before_ms = await self._queue.get()
+            if not_before_ms:
+                await self._wait_until(not_before_ms)
+            if self.mood is Mood.DEAD:
+                continue
             try:
                 if text is None:
-                    await self._response.close()
+                    await self._response.close(code=WSCloseCode.GOING_AWAY)
                     return
-                if self.mood is not Mood.DEAD:
-                    await self._response.send_str(text)
+                await self._response.send_str(text)
             except ConnectionError:
                 return

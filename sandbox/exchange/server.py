@@ -1,0 +1,158 @@
+"""The scripted exchange as a running server: the core, its pump and its faces.
+
+The exchange's clock is moved by the pump, with the wall or faster, or by whoever calls `step`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from sandbox.exchange.binance.face import BinanceFace
+from sandbox.exchange.binance.signing import AHEAD_MS
+from sandbox.exchange.core import Exchange
+
+PUMP_EVERY_S = 0.05
+_STOP_WITHIN_S = 1.0
+
+
+def wall_ms() -> int:
+    """Return the machine's time in milliseconds UTC."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """How the exchange is served.
+
+    Attributes:
+        port: 0 takes any free one.
+        pump_every_s: How often the pump moves the exchange; None: `step` alone moves it.
+        speed: Exchange time per wall time.
+        limits_enforced: Whether weights and order rates are refused beyond their limits.
+        ahead_ms: How far ahead of the shown clock a request may be stamped.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    pump_every_s: float | None = PUMP_EVERY_S
+    speed: float = 1.0
+    limits_enforced: bool = True
+    ahead_ms: int = AHEAD_MS
+
+
+class ExchangeServer:
+    """An exchange on a port; use it as `async with ExchangeServer(exchange) as server`."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        settings: ServerSettings | None = None,
+        *,
+        wall_ms: Callable[[], int] = wall_ms,
+    ) -> None:
+        """`wall_ms` is the clock that the pump follows."""
+        self.exchange = exchange
+        self.settings = settings or ServerSettings()
+        self._wall_ms = wall_ms
+        self._waits: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._numbers = 0
+        self.binance = BinanceFace(
+            exchange,
+            self.wait_until,
+            limits_enforced=self.settings.limits_enforced,
+            ahead_ms=self.settings.ahead_ms,
+        )
+        self._runner: web.AppRunner | None = None
+        self._pump_task: asyncio.Task[None] | None = None
+        self.port = 0
+
+    async def __aenter__(self) -> Self:
+        # handler_cancellation: an answer that is waited with ends when its client hangs up.
+        runner = web.AppRunner(
+            self.make_app(),
+            access_log=None,
+            handler_cancellation=True,
+            shutdown_timeout=_STOP_WITHIN_S,
+        )
+        await runner.setup()
+        self._runner = runner
+        await web.TCPSite(runner, self.settings.host, self.settings.port).start()
+        self.port = runner.addresses[0][1]
+        self.start_pump()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop_pump()
+        self.binance.hang_up()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def make_app(self) -> web.Application:
+        """Return what is served, for a server that has more to serve."""
+        app = web.Application(client_max_size=1 << 20)
+        self.binance.add_routes(app.router)
+        return app
+
+    @property
+    def http(self) -> str:
+        """The address, without a path."""
+        return f"http://{self.settings.host}:{self.port}"
+
+    # time
+
+    def start_pump(self) -> None:
+        """Let the exchange move with the wall, if the settings want it."""
+        if self.settings.pump_every_s is not None and self._pump_task is None:
+            pump = self._pump(self.settings.pump_every_s)
+            self._pump_task = asyncio.get_running_loop().create_task(pump, name="exchange-pump")
+
+    async def stop_pump(self) -> None:
+        """Let the exchange stand still."""
+        task, self._pump_task = self._pump_task, None
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _pump(self, every_s: float) -> None:
+        started, opened = self._wall_ms(), self.exchange.now_ms
+        while True:
+            passed = (self._wall_ms() - started) * self.settings.speed
+            self.move_to(opened + int(passed))
+            await asyncio.sleep(every_s)
+
+    def step(self, span_ms: int) -> None:
+        """Move the exchange on by `span_ms` at once."""
+        self.move_to(self.exchange.now_ms + span_ms)
+
+    def move_to(self, to_ms: int) -> None:
+        """Move the exchange on and send what became due; an earlier time changes nothing."""
+        self.exchange.advance(to_ms)
+        self.binance.moved()
+        while self._waits and self._waits[0][0] <= self.exchange.now_ms:
+            _, _, woken = heapq.heappop(self._waits)
+            if not woken.done():
+                woken.set_result(None)
+
+    async def wait_until(self, time_ms: int) -> None:
+        """Wait for the exchange's own clock to get there."""
+        if time_ms <= self.exchange.now_ms:
+            return
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._numbers += 1
+        heapq.heappush(self._waits, (time_ms, self._numbers, woken))
+        await woken

@@ -1,0 +1,190 @@
+"""The scripted exchange on a free port of this machine, and ccxt clients that talk to it.
+
+    async with scripted_exchange() as venue:
+        spot = venue.spot()  # ccxt.pro, REST and websockets
+        await spot.create_order("BTC/USDT", "limit", "buy", 0.01, 40_000)
+        venue.step(60_000)
+
+The exchange stands still unless it is stepped (`live=True` lets it follow the wall). Its markets
+are BTC/USDT and ETH/USDT, spot and USD-M; the account "main" holds money in both wallets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+from sandbox.exchange.core import Exchange, Market, linear, spot
+from sandbox.exchange.core.kinds import Wallet
+from sandbox.exchange.server import ExchangeServer, ServerSettings, wall_ms
+
+ACCOUNT = "main"
+KEY = "k3yOfTheMainAccount000000000000000000000"
+SECRET = "s3cretOfTheMainAccount00000000000000000"
+MINUTE_MS = 60_000
+START_MS = 1_767_614_400_000  # 5 January 2026, 12:00 UTC
+# A stepped exchange stands still while the clients' clock goes on.
+_PATIENT_MS = 3_600_000
+FUNDS = {"USDT": Decimal(100_000), "BTC": Decimal(2), "ETH": Decimal(20)}
+
+
+def usual_markets() -> list[Market]:
+    """BTC and ETH against USDT; a contract's name in the core ends in -PERP."""
+    return [
+        spot("BTCUSDT", "BTC", "USDT"),
+        spot("ETHUSDT", "ETH", "USDT", step=Decimal("0.0001"), min_quantity=Decimal("0.0001")),
+        linear("BTCUSDT-PERP", "BTC", "USDT"),
+        linear("ETHUSDT-PERP", "ETH", "USDT", tick=Decimal("0.01")),
+    ]
+
+
+class ScriptedVenue:
+    """A running exchange, and the clients that were made for it; all end with it."""
+
+    def __init__(self, server: ExchangeServer, *, follows_wall: bool) -> None:
+        self.server = server
+        self.exchange: Exchange = server.exchange
+        self._follows_wall = follows_wall
+        self._clients: list[Any] = []
+
+    @property
+    def http(self) -> str:
+        """The server's address, without a path."""
+        return self.server.http
+
+    def step(self, span_ms: int) -> None:
+        """Move the exchange on at once; the clients that were made here keep up with it."""
+        self.server.step(span_ms)
+        for client in self._clients:
+            self.set_clock(client)
+
+    def spot(self, **config: Any) -> Any:
+        """A ccxt.pro client of the spot half, REST and websockets."""
+        return self._client("binance", {"fetchMarkets": {"types": ["spot"]}}, config)
+
+    def linear(self, **config: Any) -> Any:
+        """A ccxt.pro client of the USD-M half, REST and websockets."""
+        return self._client("binanceusdm", {"fetchMarkets": {"types": ["linear"]}}, config)
+
+    def both(self, **config: Any) -> Any:
+        """A ccxt.pro client that knows the markets of both halves."""
+        return self._client("binance", {"fetchMarkets": {"types": ["spot", "linear"]}}, config)
+
+    def _client(self, name: str, options: dict[str, Any], config: dict[str, Any]) -> Any:
+        import ccxt.pro
+
+        defaults = {
+            "fetchCurrencies": False,
+            "fetchMargins": False,
+            "warnOnFetchOpenOrdersWithoutSymbol": False,
+        }
+        given = config.pop("options", {})
+        client = getattr(ccxt.pro, name)(
+            {
+                "apiKey": KEY,
+                "secret": SECRET,
+                "enableRateLimit": False,
+                "options": {**defaults, **options, **given},
+                **config,
+            }
+        )
+        point_at(client, self.http)
+        self._clients.append(client)
+        self.set_clock(client)
+        return client
+
+    def set_clock(self, client: Any) -> None:
+        """Let a client stamp its requests with the exchange's time, as after a measurement."""
+        if not self._follows_wall:
+            shown = self.exchange.clock.shown(self.exchange.now_ms)
+            client.options["timeDifference"] = client.milliseconds() - shown
+
+    async def close(self) -> None:
+        """Close every client."""
+        for client in self._clients:
+            await client.close()
+
+
+def point_at(client: Any, http: str) -> None:
+    """Point every address of a ccxt client at the exchange under `http`.
+
+    Paths stay, and the host becomes the first part of the path: ccxt.pro tells spot streams from
+    futures' by "/stream" in the address (`/stream.binance.com:9443/ws`).
+    """
+    client.urls["api"] = _pointed(client.urls["api"], http)
+
+
+def _pointed(urls: Any, http: str) -> Any:
+    if isinstance(urls, Mapping):
+        return {name: _pointed(item, http) for name, item in urls.items()}
+    parts = urlsplit(urls)
+    base = http.replace("http", "ws", 1) if parts.scheme.startswith("ws") else http
+    return f"{base}/{parts.netloc}{parts.path}"
+
+
+@asynccontextmanager
+async def scripted_exchange(
+    *,
+    markets: Sequence[Market] | None = None,
+    seed: int = 7,
+    live: bool = False,
+    warm_up_minutes: int = 120,
+    funds: Mapping[str, Decimal] = FUNDS,
+    hedge_mode: bool = False,
+    limits_enforced: bool = False,
+    strict_clock: bool = False,
+    accounts: Iterable[str] = (),
+    settings: ServerSettings | None = None,
+    **options: Any,
+) -> AsyncIterator[ScriptedVenue]:
+    """Run an exchange with one funded account, "main", until the block ends.
+
+    `live` lets it follow the wall from now on; otherwise it starts at START_MS and stands still
+    until it is stepped. `strict_clock` refuses requests stamped more than a second ahead, as a
+    live one does always. `options` are those of `Exchange`.
+    """
+    start_ms = wall_ms() // MINUTE_MS * MINUTE_MS if live else START_MS
+    exchange = Exchange(
+        markets if markets is not None else usual_markets(),
+        seed=seed,
+        start_ms=start_ms,
+        warm_up_minutes=warm_up_minutes,
+        **options,
+    )
+    if live:
+        exchange.advance(wall_ms())
+    open_account(exchange, ACCOUNT, KEY, SECRET, funds, hedge_mode=hedge_mode)
+    for name in accounts:
+        open_account(exchange, name, f"{name}-{KEY}", f"{name}-{SECRET}", funds)
+    chosen = settings or ServerSettings(
+        pump_every_s=0.02 if live else None,
+        limits_enforced=limits_enforced,
+        **({} if live or strict_clock else {"ahead_ms": _PATIENT_MS}),
+    )
+    async with ExchangeServer(exchange, chosen) as server:
+        venue = ScriptedVenue(server, follows_wall=live)
+        try:
+            yield venue
+        finally:
+            await venue.close()
+
+
+def open_account(
+    exchange: Exchange,
+    name: str,
+    api_key: str,
+    secret: str,
+    funds: Mapping[str, Decimal] = FUNDS,
+    *,
+    hedge_mode: bool = False,
+) -> None:
+    """Open an account with a key and money in both wallets (futures: USDT alone)."""
+    exchange.accounts.open(name, hedge_mode=hedge_mode)
+    exchange.accounts.add_key(name, api_key, secret)
+    for asset, amount in funds.items():
+        exchange.hands.deposit(name, asset, amount)
+    if "USDT" in funds:
+        exchange.hands.deposit(name, "USDT", funds["USDT"], Wallet.LINEAR)

@@ -1,0 +1,250 @@
+"""What the venue knows of the account: orders, executions, balances, positions, flows."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from engine.bars import to_ms
+from engine.domain.accounts import Balance
+from engine.domain.flows import AccountFlow
+from engine.domain.ids import InstrumentId, VenueOrderId
+from engine.domain.orders import Fill
+from engine.errors import OrderNotFound, VenueUnavailable
+from engine.ports import OrderReport, VenuePosition
+from engine.venues.ccxt.asking import Requests
+from engine.venues.ccxt.client import CcxtClient
+from engine.venues.ccxt.fields import as_text
+from engine.venues.ccxt.flows import FlowReader
+from engine.venues.ccxt.gate import Urgency
+from engine.venues.ccxt.pages import Span, all_rows
+from engine.venues.ccxt.parsing import Parser, Unreadable
+from engine.venues.ccxt.quirks import Quirks
+from engine.venues.ccxt.settings import MarketKind
+from engine.venues.ccxt.troubles import Operation
+
+JsonObject = Mapping[str, object]
+
+# More executions of unknown orders than this are read from the order list, not one by one.
+_ASKED_ONE_BY_ONE = 10
+_ORDERS_LIVE_BEFORE = timedelta(days=7)
+
+
+@dataclass(slots=True)
+class Access:
+    """What every question to the account needs."""
+
+    name: str
+    client: CcxtClient
+    requests: Requests
+    quirks: Quirks
+    parser: Parser
+    market: MarketKind
+
+    def unreadable(self, what: str, error: Exception) -> VenueUnavailable:
+        return VenueUnavailable(
+            f"{self.name}, {what}: the answer can't be read ({error}). Nothing was changed; "
+            "it is asked again."
+        )
+
+
+class AccountReader:
+    """Asks for the account's state; changes nothing."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._flows = FlowReader(access.requests, access.client, access.quirks, access.parser)
+        # instruments outside the configuration on which the account was seen to trade
+        self._touched: dict[InstrumentId, None] = {}
+
+    async def open_orders(self) -> tuple[OrderReport, ...]:
+        """Return every working order; one request a list where the venue allows it."""
+        rows: list[JsonObject] = []
+        for params in self._order_lists():
+            for symbol in self._symbols(by_symbol=self._access.quirks.open_orders_by_symbol):
+                rows += await self._open(symbol, params)
+        reports: dict[VenueOrderId, OrderReport] = {}
+        for row in rows:
+            report = self._order(row)
+            reports[report.venue_order_id] = report
+            self._touch(report.instrument_id)
+        return tuple(sorted(reports.values(), key=lambda one: (one.ts_event, one.venue_order_id)))
+
+    async def open_on(self, symbol: str) -> list[JsonObject]:
+        """Return the working orders of one instrument as the library tells them."""
+        rows: list[JsonObject] = []
+        for params in self._order_lists():
+            rows += await self._open(symbol, params)
+        return rows
+
+    async def orders_since(self, symbol: str, since: datetime, now: datetime) -> list[JsonObject]:
+        """Return the orders of one instrument that were created since, as far as they are kept."""
+        access, quirks = self._access, self._access.quirks
+        method = quirks.closed_orders
+        ask = access.client.fetch_orders
+        if method != "fetch_orders":
+            ask = access.client.fetch_closed_orders
+        found: list[JsonObject] = []
+        for own in self._order_lists():
+
+            async def page(
+                since_ms: int | None,
+                limit: int,
+                more: dict[str, object],
+                own: Mapping[str, object] = own,
+            ) -> list[JsonObject]:
+                return await access.requests.ask(
+                    Operation.QUERY,
+                    method,
+                    lambda: ask(symbol, since_ms, limit, {**own, **more}),
+                    subject=f"past orders of {symbol}",
+                )
+
+            span = Span(to_ms(since), to_ms(now))
+            try:
+                found += await all_rows(page, quirks.closed_paging, span)
+            except Unreadable as error:
+                raise access.unreadable(f"past orders of {symbol}", error) from error
+        return found
+
+    async def trades_since(
+        self, symbol: str | None, since: datetime | None, now: datetime
+    ) -> list[JsonObject]:
+        """Return the account's executions, oldest first."""
+        access = self._access
+        subject = f"executions of {symbol or 'the account'}"
+
+        async def page(
+            since_ms: int | None, limit: int, more: dict[str, object]
+        ) -> list[JsonObject]:
+            params = more if symbol else {**access.quirks.account_params, **more}
+            return await access.requests.ask(
+                Operation.QUERY,
+                "fetch_my_trades",
+                lambda: access.client.fetch_my_trades(symbol, since_ms, limit, params),
+                subject=subject,
+            )
+
+        span = Span(None if since is None else to_ms(since), to_ms(now))
+        try:
+            return await all_rows(page, access.quirks.trades, span)
+        except Unreadable as error:
+            raise access.unreadable(subject, error) from error
+
+    async def fills_since(self, since: datetime | None, now: datetime) -> tuple[Fill, ...]:
+        """Return the account's fills, oldest first; a trade is asked for by instrument if need be.
+
+        On such venues the instruments are the configured ones and those that were seen to have
+        orders or positions.
+        """
+        rows: list[JsonObject] = []
+        for symbol in self._symbols(by_symbol=self._access.quirks.trades.by_symbol):
+            rows += await self.trades_since(symbol, since, now)
+        await self._name_orders(rows, now)
+        try:
+            fills = {fill.key: fill for fill in map(self._access.parser.fill, rows)}
+        except Unreadable as error:
+            raise self._access.unreadable("executions", error) from error
+        found = [fill for fill in fills.values() if since is None or fill.ts_event >= since]
+        return tuple(sorted(found, key=lambda fill: (fill.ts_event, fill.sequence, fill.key)))
+
+    async def flows_since(self, since: datetime | None, now: datetime) -> tuple[AccountFlow, ...]:
+        return await self._flows.since(since, now)
+
+    async def balances(self) -> tuple[Balance, ...]:
+        access = self._access
+        answer = await access.requests.ask(
+            Operation.QUERY,
+            "fetch_balance",
+            lambda: access.client.fetch_balance(access.quirks.account_params),
+            subject="balances",
+        )
+        return access.parser.balances(answer)
+
+    async def positions(self) -> tuple[VenuePosition, ...]:
+        access = self._access
+        if access.market is MarketKind.SPOT:
+            return access.parser.held(await self.balances())
+        rows = await access.requests.ask(
+            Operation.QUERY,
+            "fetch_positions",
+            lambda: access.client.fetch_positions(None, access.quirks.account_params),
+            subject="positions",
+        )
+        try:
+            positions = access.parser.positions(rows)
+        except Unreadable as error:
+            raise access.unreadable("positions", error) from error
+        for position in positions:
+            self._touch(position.instrument_id)
+        return positions
+
+    def _order_lists(self) -> list[Mapping[str, object]]:
+        quirks = self._access.quirks
+        return [{}, quirks.conditional_params] if quirks.conditional_list else [{}]
+
+    def _symbols(self, *, by_symbol: bool) -> list[str | None]:
+        if not by_symbol:
+            return [None]
+        return [*self._access.parser.instruments, *self._touched]
+
+    def _touch(self, instrument_id: InstrumentId) -> None:
+        parser = self._access.parser
+        if instrument_id not in parser.instruments and instrument_id in parser.markets.rows:
+            self._touched[instrument_id] = None
+
+    async def _open(self, symbol: str | None, own: Mapping[str, object]) -> list[JsonObject]:
+        access = self._access
+        params = dict(own) if symbol else {**access.quirks.account_params, **own}
+        # one instrument is a small part of what the whole account's list costs
+        weight = None if symbol is None else min(access.quirks.weight("fetch_open_orders"), 6.0)
+        return await access.requests.ask(
+            Operation.QUERY,
+            "fetch_open_orders",
+            lambda: access.client.fetch_open_orders(symbol, None, None, params),
+            subject=f"open orders of {symbol or 'the account'}",
+            weight=weight,
+        )
+
+    def _order(self, row: JsonObject) -> OrderReport:
+        try:
+            return self._access.parser.order(row)
+        except Unreadable as error:
+            raise self._access.unreadable("open orders", error) from error
+
+    async def _name_orders(self, trades: Iterable[JsonObject], now: datetime) -> None:
+        """Learn our ids of orders that the executions name by the venue's number only."""
+        parser = self._access.parser
+        unnamed: dict[str, dict[str, None]] = {}
+        oldest: dict[str, int] = {}
+        for trade in trades:
+            symbol, order_id = as_text(trade.get("symbol")), as_text(trade.get("order"))
+            known = parser.names.get(VenueOrderId(order_id)) is not None
+            if not order_id or known or parser.client_id(trade):
+                continue
+            unnamed.setdefault(symbol, {})[order_id] = None
+            stamp = trade.get("timestamp")
+            if isinstance(stamp, int):
+                oldest[symbol] = min(oldest.get(symbol, stamp), stamp)
+        for symbol, order_ids in unnamed.items():
+            if len(order_ids) > _ASKED_ONE_BY_ONE:
+                begin = datetime.fromtimestamp(oldest[symbol] / 1000, now.tzinfo)
+                for row in await self.orders_since(symbol, begin - _ORDERS_LIVE_BEFORE, now):
+                    self._order(row)
+                continue
+            for order_id in order_ids:
+                await self._name_order(symbol, order_id)
+
+    async def _name_order(self, symbol: str, order_id: str) -> None:
+        access = self._access
+        try:
+            row = await access.requests.ask(
+                Operation.QUERY,
+                "fetch_order",
+                lambda: access.client.fetch_order(order_id, symbol),
+                subject=f"order {order_id}",
+                urgency=Urgency.QUERY,
+            )
+        except OrderNotFound:
+            access.parser.names.learn(VenueOrderId(order_id), "")  # the fill stands on its own
+            return
+        self._order(row)

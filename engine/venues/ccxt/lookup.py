@@ -1,0 +1,162 @@
+"""What became of an order: found, proven absent, or not proven yet."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from engine.domain.ids import VenueOrderId
+from engine.domain.money import to_text
+from engine.domain.orders import Order, OrderState
+from engine.errors import OrderNotFound, VenueUnavailable
+from engine.ports import OrderReport
+from engine.venues.ccxt.account import Access, AccountReader
+from engine.venues.ccxt.fields import as_int, as_object, as_text, plain
+from engine.venues.ccxt.matching import Matches
+from engine.venues.ccxt.placing import described, is_conditional
+from engine.venues.ccxt.quirks import ClientIdRule, FindOrder
+from engine.venues.ccxt.sending import Sendings
+from engine.venues.ccxt.troubles import Operation
+
+JsonObject = Mapping[str, object]
+
+# Clocks are measured to this, and lists are told of an order a moment after it was accepted.
+_MARGIN = timedelta(seconds=1)
+_LISTED_FROM = timedelta(minutes=5)
+
+
+@dataclass(slots=True)
+class Lookup:
+    """Finds orders of ours at the venue.
+
+    Attributes:
+        validity: How long after its time stamp a request may still be acted on.
+    """
+
+    access: Access
+    reader: AccountReader
+    sendings: Sendings
+    matches: Matches
+    validity: timedelta
+
+    async def find(self, order: Order) -> OrderReport | None:
+        """As `Venue.find_order`.
+
+        Absence is proved when the request's window has passed on the venue's clock and then the
+        open orders, the past orders and the executions know nothing of it.
+
+        Raises:
+            VenueUnavailable: Neither.
+        """
+        found = await self.quickly(order)
+        if found is not None:
+            return found
+        now = await self.sendings.venue_now()
+        closes = self.sendings.left_by(order) + self.validity + _MARGIN
+        if now < closes:
+            raise VenueUnavailable(
+                f"{self.access.name}, {described(order)}: not there yet, but the request may still "
+                f"arrive until {closes:%H:%M:%S} UTC of the exchange's clock. It is asked again."
+            )
+        return await self._in_every_list(order, now)
+
+    async def quickly(self, order: Order) -> OrderReport | None:
+        """Return the order if one question finds it; None proves nothing."""
+        quirks = self.access.quirks
+        rule = quirks.client_id
+        if quirks.find is FindOrder.BY_CLIENT_ID and rule is not None and rule.query:
+            return await self._by_client_id(order, rule)
+        if order.venue_order_id is not None:
+            return await self._by_venue_id(order, order.venue_order_id)
+        return self._listed(order, await self.reader.open_on(order.instrument_id))
+
+    async def _by_client_id(self, order: Order, rule: ClientIdRule) -> OrderReport | None:
+        row = await self._asked(order, None, {rule.query: order.client_order_id, **self.own(order)})
+        return None if row is None else await self.followed(order, row)
+
+    async def _by_venue_id(self, order: Order, venue_order_id: VenueOrderId) -> OrderReport | None:
+        row = await self._asked(order, venue_order_id, self.own(order))
+        return None if row is None else await self.followed(order, row)
+
+    def own(self, order: Order) -> dict[str, object]:
+        """Return the parameters of the list that an order lives in."""
+        quirks = self.access.quirks
+        lives_apart = quirks.conditional_list and is_conditional(order)
+        return dict(quirks.conditional_params) if lives_apart else {}
+
+    async def followed(self, order: Order, row: JsonObject) -> OrderReport:
+        """Return the report of a row of ours; a triggered order is told by what it became."""
+        report = self._report(order, row)
+        key = self.access.quirks.conditional_child
+        child = as_text(as_object(row.get("info")).get(key)) if key else ""
+        if report.state is not OrderState.TRIGGERED or child in {"", "0"}:
+            return report
+        became = await self._asked(order, VenueOrderId(child), {})
+        if became is None:
+            return report
+        return self._report(order, became)
+
+    def _report(self, order: Order, row: JsonObject) -> OrderReport:
+        """Read a row that is known to be `order`'s, whatever id it shows."""
+        report = self.access.parser.order(row, at=order.ts_last)
+        self.access.parser.names.learn(report.venue_order_id, order.client_order_id)
+        self.matches.take(report.venue_order_id, order.client_order_id)
+        return replace(report, client_order_id=order.client_order_id)
+
+    async def _asked(
+        self, order: Order, venue_order_id: VenueOrderId | None, params: dict[str, object]
+    ) -> JsonObject | None:
+        access = self.access
+        try:
+            return await access.requests.ask(
+                Operation.QUERY,
+                "fetch_order",
+                lambda: access.client.fetch_order(venue_order_id, order.instrument_id, params),
+                subject=described(order),
+            )
+        except OrderNotFound:
+            return None
+
+    async def _in_every_list(self, order: Order, now: datetime) -> OrderReport | None:
+        symbol, since = order.instrument_id, order.ts_init - _LISTED_FROM
+        rows = await self.reader.open_on(symbol)
+        rows += await self.reader.orders_since(symbol, since, now)
+        if (found := self._pick(order, rows)) is not None:
+            return await self.followed(order, found)
+        trades = await self.reader.trades_since(symbol, since, now)
+        self._check_trades(order, rows, trades)
+        return None
+
+    def _listed(self, order: Order, rows: Iterable[JsonObject]) -> OrderReport | None:
+        row = self._pick(order, rows)
+        return None if row is None else self._report(order, row)
+
+    def _pick(self, order: Order, rows: Iterable[JsonObject]) -> JsonObject | None:
+        """Return the row that is this order: by our id, by the venue's, else by the match rule."""
+        parser = self.access.parser
+        listed = list(rows)
+        for row in listed:
+            same = parser.client_id(row) == order.client_order_id
+            if same or as_text(row.get("id")) == order.venue_order_id:
+                return row
+        if self.access.quirks.find is not FindOrder.BY_MATCH:
+            return None
+        return self.matches.pick(order, listed, self.sendings.left_by(order))
+
+    def _check_trades(
+        self, order: Order, rows: Iterable[JsonObject], trades: Iterable[JsonObject]
+    ) -> None:
+        """Raise where an execution can't be given to any listed order: it may be this one's."""
+        known = {as_text(row.get("id")) for row in rows}
+        for trade in trades:
+            order_id = as_text(trade.get("order"))
+            of_another = order_id in known or bool(
+                self.access.parser.names.get(VenueOrderId(order_id))
+            )
+            before = (as_int(trade.get("timestamp")) or 0) < order.ts_init.timestamp() * 1000
+            if of_another or before or as_text(trade.get("side")) != order.side:
+                continue
+            raise VenueUnavailable(
+                f"{self.access.name}, {described(order)}: not listed, yet an execution of "
+                f"{plain(trade.get('amount')) or to_text(order.quantity)} belongs to no listed "
+                "order. It is asked again."
+            )

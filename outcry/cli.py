@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from outcry.commands.data import data_app
+
 FAILED, BAD_INPUT = 1, 2
 
 _Config = Annotated[
@@ -38,6 +40,7 @@ db_app = typer.Typer(help="Look after the database.", no_args_is_help=True)
 app.add_typer(strategies_app, name="strategies")
 app.add_typer(config_app, name="config")
 app.add_typer(db_app, name="db")
+app.add_typer(data_app, name="data")
 
 
 @app.command()

@@ -3,22 +3,22 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
-from random import Random
 
 from engine.bars import from_ms, to_ms
 from engine.domain.bars import Bar
-from engine.domain.spans import Span
+from engine.domain.spans import Span, merge
 from engine.errors import DataError, RequestRefused, VenueUnavailable
 from engine.market.gaps import bars_in, floor_to, is_on_grid, missing
 from engine.ports import HistoryPage, HistorySource, WallClock
 from engine.storage.bars.layout import Series
 from engine.storage.bars.store import Added, SeriesWriter
+from engine.venues.ccxt.backoff import Backoff, Draw
 
 PAGE = 1_000  # bars asked for at once; a venue gives fewer where that is its most
 _KEEP_EVERY = 10_000  # bars: each time a month's file is replaced, which takes some 60 ms ...
 _KEEP_WITHIN = 10.0  # ... or seconds, so that a killed fetch loses little
 _TRIES = 7
-_FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0  # seconds, doubled from one try to the next
+_FIRST_WAIT, _LONGEST_WAIT = 2.0, 60.0  # seconds, doubled from one try to the next
 
 Progress = Callable[[int], None]
 """Told how many of the bars that were missing have been asked for, so far."""
@@ -54,13 +54,13 @@ class Backfill:
         writer: SeriesWriter,
         *,
         clock: WallClock,
-        random: Random,
+        draw: Draw,
     ) -> None:
-        """Take what it works with; `random` spreads the waits between tries."""
+        """Take what it works with; `draw` spreads the waits between tries."""
         self._source = source
         self._series = series
         self._clock = clock
-        self._random = random
+        self._draw = draw
         self._basket = _Basket(writer, clock)
         self._asked = 0  # bars
         self.result = Fetched()
@@ -102,15 +102,14 @@ class Backfill:
 
     async def _page(self, cursor: int) -> HistoryPage:
         """Ask for one page, again with longer and longer waits while the venue can't answer."""
-        wait = _FIRST_WAIT
+        waits = Backoff(first=_FIRST_WAIT, longest=_LONGEST_WAIT, draw=self._draw)
         for _ in range(_TRIES - 1):
             try:
                 page = await self._ask(cursor)
             except (RequestRefused, VenueUnavailable):
                 self.result.retries += 1
                 self._keep()  # the wait may be long, and a person may not have the patience
-                await self._clock.sleep(wait * self._random.uniform(0.75, 1.25))
-                wait = min(wait * 2, _LONGEST_WAIT)
+                await self._clock.sleep(waits.next())
             else:
                 return page
         return await self._ask(cursor)
@@ -147,7 +146,7 @@ class Backfill:
 
     def _unknown(self, span: Span) -> None:
         if span[0] < span[1]:
-            self.result.unknown = (*self.result.unknown, span)
+            self.result.unknown = merge((*self.result.unknown, span))
 
     def _keep(self) -> None:
         """Write what is in the basket; blocks the loop, which has nothing else to do here."""

@@ -5,7 +5,6 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
 
 from config.settings import Settings
 from engine.bars import to_ms
@@ -16,6 +15,7 @@ from engine.market.gaps import bars_in, ceil_to, floor_to, missing
 from engine.ports import HistorySource, WallClock
 from engine.storage.bars.layout import Series, folder_of
 from engine.storage.bars.store import BarStore
+from engine.venues.ccxt.backoff import Draw
 from outcry.commands.common import settings_of
 from outcry.history.backfill import Backfill, Fetched
 from outcry.history.listing import named
@@ -59,7 +59,7 @@ class _Outcome:
     status: int = 0
 
 
-def fetch(request: Request, open_source: OpenSource, clock: WallClock, random: Random) -> int:
+def fetch(request: Request, open_source: OpenSource, clock: WallClock, draw: Draw) -> int:
     """Fetch what is missing of every symbol; the disk keeps what came, however this ends.
 
     Returns 0 when all was asked for and answered, 1 when not, 2 for a symbol or time frame that
@@ -69,7 +69,7 @@ def fetch(request: Request, open_source: OpenSource, clock: WallClock, random: R
     store = BarStore(bar_folder(settings))
     jobs = _jobs(request, settings, store, to_ms(clock.now()))
     prepare_data_dir(settings.data_dir)
-    run = _Run(store, clock, random)
+    run = _Run(store, clock, draw)
     stopped = False
     try:
         asyncio.run(run.all(jobs, request.venue, settings, open_source))
@@ -107,10 +107,10 @@ def _jobs(request: Request, settings: Settings, store: BarStore, now_ms: int) ->
 class _Run:
     """All series of one command, one after the other: a venue's rate limit is one for all."""
 
-    def __init__(self, store: BarStore, clock: WallClock, random: Random) -> None:
+    def __init__(self, store: BarStore, clock: WallClock, draw: Draw) -> None:
         self._store = store
         self._clock = clock
-        self._random = random
+        self._draw = draw
         self.outcomes: list[_Outcome] = []
 
     async def all(
@@ -137,7 +137,7 @@ class _Run:
         with self._store.writer(series) as writer:
             known = self._store.summary(series).known
             total = bars_in(missing(wanted, known), series.timeframe)
-            backfill = Backfill(source, series, writer, clock=self._clock, random=self._random)
+            backfill = Backfill(source, series, writer, clock=self._clock, draw=self._draw)
             outcome.fetched = backfill.result
             with progress_bar(total, str(series)) as show:
                 await backfill.run(wanted, known, show or _quiet)

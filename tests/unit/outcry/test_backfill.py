@@ -4,7 +4,6 @@ import asyncio
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from random import Random
 
 import pytest
 
@@ -36,7 +35,7 @@ class Desk:
 
     async def fetch(self, start: datetime, end: datetime = NOW) -> Fetched:
         with self.store.writer(SERIES) as writer:
-            backfill = Backfill(self.source, SERIES, writer, clock=self.clock, random=Random(1))
+            backfill = Backfill(self.source, SERIES, writer, clock=self.clock, draw=lambda: 0.5)
             known = self.store.summary(SERIES).known
             return await backfill.run(span(start, end), known, self.shown.append)
 

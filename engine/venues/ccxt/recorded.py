@@ -1,0 +1,173 @@
+"""An exchange's recorded bars, exact, for keeping on disk: `HistorySource` over ccxt's REST."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from engine.bars import from_ms, to_ms
+from engine.domain.bars import Bar, Timeframe
+from engine.domain.ids import InstrumentId
+from engine.domain.money import ZERO
+from engine.errors import ConfigError, UnknownInstrument, VenueUnavailable
+from engine.ports import HistoryPage, WallClock
+from engine.venues.ccxt.asking import Failure, Requests
+from engine.venues.ccxt.backoff import Draw
+from engine.venues.ccxt.budget import RateBudget, Urgency, limits_of
+from engine.venues.ccxt.connecting import Connection, connect
+from engine.venues.ccxt.fields import as_decimal
+from engine.venues.ccxt.gate import Gate
+from engine.venues.ccxt.markets import MarketFile
+from engine.venues.ccxt.settings import CcxtSettings
+from engine.venues.ccxt.troubles import Operation, Trouble
+
+_GRACE = timedelta(seconds=10)  # the newest bar of an answer is final so long after its end
+_DEFAULT_PACE_MS = 1_000
+
+
+class Klines(Protocol):
+    """What is asked of ccxt's client."""
+
+    timeframes: Mapping[str, str]
+
+    async def fetch_ohlcv(
+        self, symbol: str, timeframe: str, since: int | None = ..., limit: int | None = ...
+    ) -> Sequence[Sequence[object]]: ...
+
+    async def close(self) -> None: ...
+
+
+class CcxtHistory:
+    """Pages of one exchange's bars.
+
+    What an answer proves: between two of its bars, nothing traded where there is none. Before its
+    first bar, only if that lies within the stretch that was asked for: an exchange that keeps few
+    bars answers with its oldest ones, whatever was asked. An answer without bars proves nothing.
+    """
+
+    def __init__(
+        self, name: str, client: Klines, requests: Requests, *, most: int, wall: WallClock
+    ) -> None:
+        """Take the exchange's name for people, and the most bars that it gives in one answer."""
+        self._name = name
+        self._client = client
+        self._requests = requests
+        self._most = most
+        self._wall = wall
+
+    async def page(
+        self, instrument_id: InstrumentId, timeframe: Timeframe, *, start: datetime, limit: int
+    ) -> HistoryPage:
+        """As `HistorySource.page`."""
+        text = str(timeframe)
+        if text not in self._client.timeframes:
+            raise ConfigError(
+                f"{self._name} has no {text} bars; it has {', '.join(self._client.timeframes)}. "
+                "Fetch finer ones and resample them"
+            )
+        asked = min(limit, self._most)
+        rows = await self._rows(instrument_id, text, to_ms(start), asked)
+        bars = self._final(self._bars(rows, instrument_id, timeframe), start)
+        return self._page(bars, start, asked * timeframe.delta)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def _rows(
+        self, instrument_id: InstrumentId, timeframe: str, start_ms: int, limit: int
+    ) -> Sequence[Sequence[object]]:
+        try:
+            return await self._requests.tried(
+                Operation.QUERY,
+                "fetch_ohlcv",
+                lambda: self._client.fetch_ohlcv(instrument_id, timeframe, start_ms, limit),
+                subject=f"{timeframe} bars of {instrument_id}",
+                urgency=Urgency.BACKGROUND,
+            )
+        except Failure as failure:
+            # any other query may be asked again for this; here it would be asked for ever
+            if failure.trouble is Trouble.NO_SYMBOL:
+                raise UnknownInstrument(str(failure)) from failure.__cause__
+            raise failure.error from failure.__cause__
+
+    def _page(self, bars: tuple[Bar, ...], start: datetime, window: timedelta) -> HistoryPage:
+        if not bars:
+            # perhaps a stretch without bars at an exchange that answers for stretches: go past it
+            past = start + window
+            until = past if past <= self._wall.now() else start
+            return HistoryPage(bars=(), start=until, until=until)
+        first = bars[0].timestamp
+        return HistoryPage(
+            bars=bars, start=start if first < start + window else first, until=bars[-1].end
+        )
+
+    def _bars(
+        self,
+        rows: Sequence[Sequence[object]],
+        instrument_id: InstrumentId,
+        timeframe: Timeframe,
+    ) -> list[Bar]:
+        """Return the rows as bars, oldest first, each start once."""
+        bars = {}
+        for row in rows:
+            at, *numbers = (as_decimal(cell) for cell in (*row[:6], *[None] * (6 - len(row))))
+            opened, high, low, close, volume = numbers
+            if at is None or opened is None or high is None or low is None or close is None:
+                raise VenueUnavailable(
+                    f"{self._name}: its {timeframe} bars of {instrument_id} can't be read. Nothing "
+                    "of that answer was used"
+                )
+            start = from_ms(int(at))
+            bars[start] = Bar(
+                instrument_id, timeframe, start, opened, high, low, close, volume or ZERO
+            )
+        return [bars[start] for start in sorted(bars)]
+
+    def _final(self, bars: list[Bar], start: datetime) -> tuple[Bar, ...]:
+        """Leave out what was not asked for and the bar in progress."""
+        latest = self._wall.now() - _GRACE
+        while bars and bars[-1].end > self._wall.now():
+            bars.pop()
+            latest = self._wall.now()  # a later bar has begun: the one before it is final
+        if bars and bars[-1].end > latest:
+            bars.pop()
+        return tuple(bar for bar in bars if bar.timestamp >= start)
+
+
+async def open_history(settings: CcxtSettings, wall: WallClock, draw: Draw) -> CcxtHistory:
+    """Connect and read the market list of `settings.instruments`.
+
+    Raises:
+        ConfigError: ccxt has no such exchange.
+        UnknownInstrument: It does not list one of the instruments.
+        VenueUnavailable: Its market list can't be had, and none is on disk.
+    """
+    made = await connect(settings)
+    markets = MarketFile(settings, wall)
+    try:
+        listed = await markets.load()
+        await asyncio.to_thread(made.client.set_markets, list(listed.rows.values()))
+    except BaseException:
+        await made.client.close()
+        raise
+    finally:
+        markets.close()
+    requests = Requests(
+        name=settings.name,
+        gate=_gate(made, wall, draw),
+        quirks=made.quirks,
+        library_error=made.library_error,
+    )
+    most = made.quirks.history_limit
+    return CcxtHistory(settings.name, made.client, requests, most=most, wall=wall)
+
+
+def _gate(made: Connection, wall: WallClock, draw: Draw) -> Gate:
+    pace = as_decimal(getattr(made.client, "rateLimit", None)) or _DEFAULT_PACE_MS
+    limits = limits_of(made.settings.exchange, str(made.settings.market), float(pace))
+    return Gate(
+        wall=wall,
+        budget=RateBudget(limits, wall),
+        draw=draw,
+        headers=lambda: made.client.last_response_headers,
+    )

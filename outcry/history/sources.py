@@ -1,0 +1,80 @@
+"""Where `outcry data fetch` gets bars from: an exchange's public history."""
+
+from datetime import timedelta
+
+from config.settings import Settings
+from engine.domain.ids import InstrumentId
+from engine.errors import ConfigError, UnknownInstrument, VenueUnavailable
+from engine.ports import HistorySource
+from engine.schedule.live import SystemWallClock
+from engine.venues.ccxt.backoff import system_draw
+from engine.venues.ccxt.recorded import open_history
+from engine.venues.ccxt.settings import CcxtSettings, MarketKind
+
+_MARKETS = "markets"  # the lists of what exchanges trade, in the data directory
+_EVERY_HOST = "*"
+
+
+async def open_source(
+    venue: str, symbols: tuple[InstrumentId, ...], settings: Settings
+) -> HistorySource:
+    """Connect to an exchange, without a key.
+
+    Raises:
+        ConfigError: There is no such exchange, or it does not list a symbol.
+        VenueUnavailable: It can't be reached.
+    """
+    try:
+        return await open_history(
+            ccxt_settings(venue, symbols, settings), SystemWallClock(), system_draw()
+        )
+    except UnknownInstrument as exc:
+        raise ConfigError(
+            exc.user_message.replace("Nothing was started", "Nothing was fetched")
+        ) from exc
+    except VenueUnavailable as exc:
+        what, _, _ = exc.user_message.partition(". ")
+        raise VenueUnavailable(
+            f"{what}. Nothing was fetched. Check the network and run the command again"
+        ) from exc
+
+
+def ccxt_settings(
+    venue: str, symbols: tuple[InstrumentId, ...], settings: Settings
+) -> CcxtSettings:
+    """Describe the exchange: its addresses and time-out from the settings, if they are of it.
+
+    Raises:
+        ConfigError: Spot and perpetual symbols are mixed: they are two markets of an exchange.
+    """
+    kinds = {_kind(symbol) for symbol in symbols}
+    if len(kinds) > 1:
+        raise ConfigError(
+            "SYMBOL: spot symbols (BTC/USDT) and perpetuals (BTC/USDT:USDT) are two markets; "
+            "fetch them by two commands"
+        )
+    return CcxtSettings(
+        name=venue,
+        exchange=venue,
+        market=kinds.pop(),
+        instruments=symbols,
+        urls=_addresses(settings) if settings.venue.exchange == venue else {},
+        cache=settings.data_dir / _MARKETS,
+        cache_age=timedelta(hours=settings.venue.markets_max_age_hours),
+        timeout=timedelta(seconds=settings.venue.timeout_seconds),
+    )
+
+
+def _addresses(settings: Settings) -> dict[str, str]:
+    """Return where requests go instead of the exchange's own servers."""
+    given = settings.venue.urls
+    if set(given) - {_EVERY_HOST}:
+        raise ConfigError(
+            'venue.urls: a fetch takes one address for all hosts, {"*": "http://127.0.0.1:9000"}. '
+            "Nothing was fetched"
+        )
+    return {"rest": given[_EVERY_HOST]} if given else {}
+
+
+def _kind(symbol: InstrumentId) -> MarketKind:
+    return MarketKind.LINEAR if ":" in symbol else MarketKind.SPOT

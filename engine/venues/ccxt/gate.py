@@ -1,5 +1,6 @@
 """The one door to a venue's REST interface: rate budget, breaker, time-out and latency."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 
 _NEWEST_PART = 0.2  # of each answer in the smoothed latency
+_LIMITED = re.compile(r"\b(429|418)\b|-1003|-1015|rate limit|too many", re.IGNORECASE)
 
 
 class Verdict(StrEnum):
@@ -152,13 +154,15 @@ class Gate:
         self._budget.spend(endpoint, weight)
         began = self._wall.monotonic()
         seconds = timeout_seconds or self._policy.timeout
+        headers: dict[str, str] = {}
         try:
-            answer = await within(self._wall, seconds, self._sent(request), name=endpoint)
+            sent = self._sent(request, headers)
+            answer = await within(self._wall, seconds, sent, name=endpoint)
         except TimeoutError:
             breaker.failed("no answer in time")
             raise
         except Exception as exc:
-            await self._raised(breaker, exc, began)
+            await self._raised(breaker, exc, began, headers)
             raise
         except BaseException:  # cancelled: it proves nothing
             breaker.abandoned()
@@ -236,32 +240,32 @@ class Gate:
             self._in(breaker.retry_in()),
         )
 
-    async def _sent(self, request: Callable[[], Awaitable[T]]) -> T:
+    async def _sent(self, request: Callable[[], Awaitable[T]], headers: dict[str, str]) -> T:
+        """Send it and put the answer's headers in `headers`."""
         try:
             return await request()
-        finally:
-            self.observe(self._headers())
+        finally:  # in the step in which it came: the next answer replaces them
+            headers.update(self._headers() or {})
+            self.observe(headers)
 
-    async def _raised(self, breaker: Breaker, exc: Exception, began: float) -> None:
+    async def _raised(
+        self, breaker: Breaker, exc: Exception, began: float, headers: Mapping[str, str]
+    ) -> None:
         verdict = self._judge(exc)
         if verdict is Verdict.FAILED:
             breaker.failed(_one_line(exc))
             return
         self._answered(breaker, began)
         if verdict is Verdict.LIMITED:
-            self._hold(exc)
+            self._hold(exc, headers)
         elif verdict is Verdict.CLOCK and self._clock_wrong is not None:
             await self._clock_wrong()
 
-    def _hold(self, exc: Exception) -> None:
-        named = _retry_after(self._headers_of(exc))
+    def _hold(self, exc: Exception, headers: Mapping[str, str]) -> None:
+        named = _retry_after(headers)
         seconds = self._pause.next() if named is None else named
         self._budget.hold(seconds)
         _log.warning("the venue asks for a pause", seconds=seconds, reason=_one_line(exc))
-
-    def _headers_of(self, exc: Exception) -> Mapping[str, str] | None:
-        headers = getattr(getattr(exc, "http_answer", None), "headers", None)
-        return headers if isinstance(headers, Mapping) else self._headers()
 
     def _answered(self, breaker: Breaker, began: float) -> None:
         breaker.succeeded()
@@ -284,33 +288,26 @@ class Gate:
 
 
 def judged(exc: Exception) -> Verdict:
-    """Judge by HTTP status where the exception carries one, then by the names of ccxt's classes.
+    """Judge by the names of ccxt's classes, where one class is not enough by its text.
 
-    One class covers refusals and doubts: DDoSProtection is also a 401 after a success. Without
-    its status it counts as too many requests only when its text says so.
+    DDoSProtection is what ccxt makes of 429 and 418, whose number it then writes, but also of a
+    401 after a success.
     """
-    status = getattr(getattr(exc, "http_answer", None), "status", None)
     names = {cls.__name__ for cls in type(exc).__mro__}
     if "InvalidNonce" in names and "ChecksumError" not in names:
         return Verdict.CLOCK
-    if status in (418, 429) or (status is None and names & {"DDoSProtection"} and _says_so(exc)):
+    if "RateLimitExceeded" in names:
         return Verdict.LIMITED
-    if isinstance(status, int) and status < 500:
-        return Verdict.ANSWERED
     if "DDoSProtection" in names:
-        return Verdict.ANSWERED
-    if names & {"OperationFailed", "OSError", "TimeoutError"} or isinstance(status, int):
+        return Verdict.LIMITED if _LIMITED.search(str(exc)) else Verdict.ANSWERED
+    if names & {"OperationFailed", "OSError", "TimeoutError"}:
         return Verdict.FAILED
     return Verdict.ANSWERED
 
 
-def _says_so(exc: Exception) -> bool:
-    return any(code in str(exc) for code in (" 429 ", " 418 ", "-1003", "-1015"))
-
-
-def _retry_after(headers: Mapping[str, str] | None) -> float | None:
+def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds of a Retry-After header; dates, which no venue sends, count as none."""
-    for name, value in (headers or {}).items():
+    for name, value in headers.items():
         if name.lower() == "retry-after":
             try:
                 return max(0.0, float(value))

@@ -39,3 +39,13 @@ async def ended(*tasks: asyncio.Task[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def event_within(wall: WallClock, seconds: float, event: asyncio.Event) -> bool:
+    """Wait for `event`, for `seconds` at most; clear it and tell whether it came."""
+    try:
+        await within(wall, seconds, event.wait(), name="event")
+    except TimeoutError:
+        return False
+    event.clear()
+    return True

@@ -13,10 +13,7 @@ from tests.fakes.clocks import FakeWallClock
 WEIGHT = Limit(name="weight a minute", capacity=100, interval_seconds=60, used_header="Used")
 
 
-class NetworkError(Exception):
-    """Named as ccxt's, of which it stands for all that inherit from OperationFailed."""
-
-
+# Named as ccxt names them: that is what they are judged by.
 class OperationFailed(Exception): ...
 
 
@@ -32,15 +29,7 @@ class InvalidNonce(OperationFailed): ...
 class InsufficientFunds(Exception): ...
 
 
-class Answer:
-    def __init__(self, status: int, headers: dict[str, str] | None = None) -> None:
-        self.status = status
-        self.headers = headers or {}
-
-
-def with_answer(exc: Exception, status: int, headers: dict[str, str] | None = None) -> Exception:
-    exc.http_answer = Answer(status, headers)  # type: ignore[attr-defined]
-    return exc
+class RateLimitExceeded(OperationFailed): ...
 
 
 class Server:
@@ -137,8 +126,8 @@ async def test_an_exit_waits_for_the_budget_and_goes_before_a_query_that_waited_
 async def test_retry_after_holds_everyone_back_for_that_long(
     wall: FakeWallClock, server: Server
 ) -> None:
-    gate = gate_of(wall)
-    await fail(gate, server, 1, with_answer(DDoSProtection("x"), 429, {"Retry-After": "17"}))
+    gate = gate_of(wall, headers=lambda: {"Retry-After": "17"})
+    await fail(gate, server, 1, DDoSProtection("venue 429 Too Many Requests"))
     server.fault = None
     with pytest.raises(GateClosed, match="pause"):
         await gate.call("create_order", server.request(), weight=1, urgency=Urgency.ENTRY)
@@ -158,7 +147,7 @@ async def test_a_refusal_that_names_no_time_holds_back_longer_each_time(
 ) -> None:
     gate = gate_of(wall)
     for seconds in (5, 10):
-        await fail(gate, server, 1, with_answer(DDoSProtection("x"), 418))
+        await fail(gate, server, 1, DDoSProtection("venue 418 I am a teapot"))
         server.fault = None
         with pytest.raises(GateClosed) as caught:
             await gate.call("create_order", server.request(), weight=1, urgency=Urgency.ENTRY)
@@ -303,7 +292,7 @@ async def test_a_refused_time_stamp_is_answered_by_measuring_the_clock_before_it
         measured.append(wall.monotonic())
 
     gate = gate_of(wall, clock_wrong=measure)
-    await fail(gate, server, 1, with_answer(InvalidNonce("-1021"), 400))
+    await fail(gate, server, 1, InvalidNonce("-1021"))
     assert measured == [0]
     assert gate.vitals().open_breakers == ()
 
@@ -321,18 +310,17 @@ async def test_an_order_limit_binds_orders_only(wall: FakeWallClock, server: Ser
 @pytest.mark.parametrize(
     ("exc", "verdict"),
     [
-        (with_answer(DDoSProtection("x"), 429), Verdict.LIMITED),
-        (with_answer(DDoSProtection("x"), 418), Verdict.LIMITED),
-        (with_answer(DDoSProtection("-2015"), 401), Verdict.ANSWERED),
         (DDoSProtection("venue 429 Too Many Requests"), Verdict.LIMITED),
+        (DDoSProtection('venue {"code":-1003,"msg":"banned"}'), Verdict.LIMITED),
         (DDoSProtection('venue {"code":-2015}'), Verdict.ANSWERED),
-        (with_answer(InvalidNonce("x"), 400), Verdict.CLOCK),
-        (with_answer(InsufficientFunds("x"), 400), Verdict.ANSWERED),
+        (RateLimitExceeded("x"), Verdict.LIMITED),
+        (InvalidNonce("x"), Verdict.CLOCK),
         (InsufficientFunds("x"), Verdict.ANSWERED),
-        (with_answer(OperationFailed("x"), 503), Verdict.FAILED),
         (RequestTimeout("x"), Verdict.FAILED),
         (ConnectionResetError("x"), Verdict.FAILED),
     ],
 )
-def test_a_status_is_believed_before_a_class(exc: Exception, verdict: Verdict) -> None:
+def test_an_exception_is_judged_by_what_it_says(
+    exc: Exception, verdict: Verdict
+) -> None:
     assert judged(exc) is verdict

@@ -1,0 +1,297 @@
+"""The account's own messages: orders, fills and money that moves, each once and nothing missed."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import structlog
+
+from engine.domain.flows import AccountFlow
+from engine.domain.orders import Fill
+from engine.errors import TradingError
+from engine.ports import FillReported, FlowReported, OrderReport, OrderReported
+from engine.venues.ccxt.streams.entries import Unread
+from engine.venues.ccxt.streams.library import JsonObject, StreamClient
+from engine.venues.ccxt.streams.once import Orders, Seen
+from engine.venues.ccxt.streams.outbox import AccountMessage
+from engine.venues.ccxt.streams.quirks import StreamQuirks
+from engine.venues.ccxt.streams.tap import GARBAGE
+from engine.venues.ccxt.streams.tasks import event_within
+from engine.venues.ccxt.streams.watching import Surroundings, Watching
+
+ACCOUNT = "the account"
+
+# Venues credit deposits long after the time they give them.
+_FLOWS_OVERLAP = timedelta(days=1)
+# An order this new may be missing in a list that was made before it.
+_TOO_NEW = timedelta(seconds=2)
+
+_log = structlog.get_logger(__name__)
+
+
+class AccountQueries(Protocol):
+    """What is asked over REST; every method raises only `engine.errors` types."""
+
+    async def fills_since(self, since: datetime | None) -> tuple[Fill, ...]: ...
+    async def flows_since(self, since: datetime | None) -> tuple[AccountFlow, ...]: ...
+    async def open_orders(self) -> tuple[OrderReport, ...]: ...
+
+    async def order_now(self, last: OrderReport) -> OrderReport | None:
+        """Return how an order stands that was open; None when the venue does not tell."""
+        ...
+
+
+class AccountReader(Protocol):
+    """From the library's unified structures to ours; ValueError for what can't be read."""
+
+    def order(self, order: JsonObject) -> OrderReport: ...
+    def fill(self, trade: JsonObject) -> Fill: ...
+
+
+class AccountLane:
+    """Merges the stream with what REST says: after an outage first what was missed, then the rest.
+
+    The stream's messages wait while that is asked for. As long as the stream is down, and where
+    there is none, REST is asked every few seconds. While it is up REST is asked now and then as
+    well: a fill that it has and the stream should have told long ago means that the stream only
+    looks alive, and it is cut.
+
+    Args:
+        emit: Takes each message; fills come before the order reports that count them.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: StreamClient,
+        queries: AccountQueries,
+        reader: AccountReader,
+        quirks: StreamQuirks,
+        venue_now: Callable[[], datetime],
+        emit: Callable[[AccountMessage], None],
+        around: Surroundings,
+    ) -> None:
+        self._client = client
+        self._queries = queries
+        self._reader = reader
+        self._quirks = quirks
+        self._venue_now = venue_now
+        self._emit = emit
+        self._around = around
+        self._fills = Seen()
+        self._flows = Seen()
+        self._orders = Orders()
+        self._new_orders, self._new_trades = Unread(), Unread()
+        self._held: list[Fill | OrderReport] = []  # told by the stream, wait for what was missed
+        self._whole = False  # stream and REST agree: messages are handed on as they come
+        self._holding_since: float | None = None
+        self._broken_at = around.wall.monotonic()
+        self._breaks = 0
+        self._began = self._complete_until = venue_now()  # all fills before are known
+        self._first = True
+        self._wake = asyncio.Event()
+        self._money_moved = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        tap, watches = self._around.tap, self._watches()
+        tap.listen(self._frame, early=False)
+        tap.on_connection(self._wake.set)
+        self._around.link.expect(ACCOUNT)
+        self._broken_at = self._holding_since = self._around.wall.monotonic()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for part, watch in watches:
+                    watching = Watching(
+                        part=part,
+                        watch=watch,
+                        taken=lambda update: None,
+                        around=self._around,
+                        broke=self._broke,
+                    )
+                    group.create_task(watching.run(), name=part)
+                keep_up = self._keep_up() if watches else self._poll()
+                group.create_task(keep_up, name="account over REST")
+                group.create_task(self._keep_flows(), name="money that moves")
+        finally:
+            tap.ignore(self._frame)
+
+    def _watches(self) -> list[tuple[str, Callable[[], Coroutine[Any, Any, object]]]]:
+        client = self._client
+        wanted: list[tuple[str, bool, Callable[[], Coroutine[Any, Any, object]]]] = [
+            ("orders", bool(client.has.get("watchOrders")), client.watch_orders),
+            ("fills", bool(client.has.get("watchMyTrades")), client.watch_my_trades),
+            ("balances", self._quirks.watch_balance, client.watch_balance),
+        ]
+        return [(part, watch) for part, has, watch in wanted if has]
+
+    # -- the stream ------------------------------------------------------------------------------
+
+    def _frame(self, message: object) -> None:
+        """Read what the library made of a frame, in the very step it arrived."""
+        if any(match.matches(message) for match in self._quirks.session_ended):
+            self._around.tap.cut("the exchange ended the session")
+            return
+        if any(match.matches(message) for match in self._quirks.money_moved):
+            self._money_moved.set()
+        try:
+            fills = [self._reader.fill(new) for new in self._new_trades.take(self._client.myTrades)]
+            reports = [
+                self._reader.order(new) for new in self._new_orders.take(self._client.orders)
+            ]
+        except GARBAGE as exc:
+            _log.warning("a message of the account can't be read", problem=repr(exc)[:200])
+            self._around.tap.cut("a message of the account could not be read")
+            return
+        if self._must_hold():
+            self._held += [*fills, *reports]
+        else:
+            self._tell(fills, reports)
+        if reports and not client.has.get("watchMyTrades"):
+            self._wake.set()  # what it filled is to be asked for
+
+    def _must_hold(self) -> bool:
+        if self._whole or self._holding_since is None:
+            return False
+        held_for = self._around.wall.monotonic() - self._holding_since
+        if held_for < self._around.policy.hold:
+            return True
+        self._release()  # REST does not answer: late news are better than none
+        return False
+
+    def _release(self) -> None:
+        held, self._held, self._holding_since = self._held, [], None
+        self._tell(
+            [each for each in held if isinstance(each, Fill)],
+            [each for each in held if isinstance(each, OrderReport)],
+        )
+
+    def _tell(self, fills: Iterable[Fill], reports: Iterable[OrderReport]) -> list[Fill]:
+        """Hand on what is new, fills first; return the new fills."""
+        new = [fill for fill in fills if self._fills.is_new(fill.key)]
+        for fill in new:
+            self._emit(FillReported(fill))
+        for report in reports:
+            advanced = self._orders.advance(report)
+            if advanced is not None:
+                self._emit(OrderReported(advanced))
+        return new
+
+    def _broke(self, reason: str) -> None:
+        """Hold what comes from now on: something may be missing before it."""
+        for group in self._quirks.sessions:
+            session = self._client.options.get(group)
+            if isinstance(session, dict):
+                session["lastAuthenticatedTime"] = 0
+        self._breaks += 1
+        if self._whole:
+            self._whole = False
+            self._broken_at = self._holding_since = self._around.wall.monotonic()
+        self._around.link.down(ACCOUNT, reason)
+        self._wake.set()
+
+    # -- over REST -------------------------------------------------------------------------------
+
+    async def _keep_up(self) -> None:
+        """Catch up after each connection, poll while there is none, check now and then."""
+        policy, wall = self._around.policy, self._around.wall
+        while True:
+            if self._whole:
+                await self._check()
+                continue
+            connected_for = self._around.tap.connected_for
+            broken_for = wall.monotonic() - self._broken_at
+            if connected_for is None and broken_for < policy.poll:
+                await event_within(wall, policy.poll - broken_for, self._wake)  # a dial may do
+            elif connected_for is not None and connected_for < policy.settle:
+                await event_within(wall, policy.settle - connected_for, self._wake)
+            elif await self._caught_up() and connected_for is not None:
+                self._mended()
+                await event_within(wall, policy.early, self._wake)
+            else:
+                await event_within(wall, policy.poll, self._wake)
+
+    async def _caught_up(self) -> bool:
+        """Ask for what was missed; tell whether the stream held meanwhile."""
+        breaks = self._breaks
+        return await self._ask() is not None and breaks == self._breaks
+
+    async def _check(self) -> None:
+        """Compare once with REST while the stream is up."""
+        began = self._around.wall.monotonic()
+        new = await self._ask()
+        up_for = self._around.link.up_for(ACCOUNT)
+        if new and up_for is not None and self._whole:
+            took = self._around.wall.monotonic() - began
+            latest = self._venue_now() - timedelta(seconds=took + self._around.policy.late)
+            earliest = self._venue_now() - timedelta(seconds=up_for)
+            if any(earliest < fill.ts_event < latest for fill in new):
+                self._around.tap.cut("it did not tell of a fill")
+        await event_within(self._around.wall, self._around.policy.check, self._wake)
+
+    async def _poll(self) -> None:
+        """Ask every few seconds: the library can't watch this exchange's accounts."""
+        self._whole = True
+        while True:
+            if await self._ask() is None:
+                self._around.link.down(ACCOUNT, "no answer")
+            else:
+                self._around.link.up(ACCOUNT)
+            await self._around.wall.sleep(self._around.policy.poll)
+
+    def _mended(self) -> None:
+        self._whole = True
+        self._around.link.up(ACCOUNT)
+        self._release()
+
+    async def _ask(self) -> list[Fill] | None:
+        """Ask for orders and fills and hand on what is new; None when there was no answer.
+
+        The fills are asked for last: so every one that a report counts is told before it.
+        """
+        began = self._venue_now()
+        overlap = timedelta(seconds=self._around.policy.overlap)
+        try:
+            reports = list(await self._queries.open_orders())
+            listed = {(report.instrument_id, report.venue_order_id) for report in reports}
+            for last in self._orders.working():
+                gone = (last.instrument_id, last.venue_order_id) not in listed
+                if gone and last.ts_event < began - _TOO_NEW:
+                    found = await self._queries.order_now(last)
+                    reports += [] if found is None else [found]
+            fills = await self._queries.fills_since(self._complete_until - overlap)
+        except TradingError as exc:
+            _log.warning("the account can't be asked", reason=str(exc))
+            return None
+        if self._first:  # whoever starts a stream has just read the open orders himself
+            self._first = False
+            reports = [r for r in reports if not self._is_old(r, self._began - overlap)]
+        new = self._tell(fills, reports)
+        self._complete_until = began
+        return new
+
+    def _is_old(self, report: OrderReport, since: datetime) -> bool:
+        """Note an order that stands as it did before `since`."""
+        if report.ts_event >= since:
+            return False
+        self._orders.advance(report)
+        return True
+
+    async def _keep_flows(self) -> None:
+        """Ask for money that moved: on a timer, and soon after a frame told of some."""
+        policy, wall = self._around.policy, self._around.wall
+        since = self._began
+        while True:
+            began = self._venue_now()
+            try:
+                flows = await self._queries.flows_since(since - _FLOWS_OVERLAP)
+            except TradingError as exc:
+                _log.warning("flows can't be asked for", reason=str(exc))
+            else:
+                since = began
+                for flow in flows:
+                    if self._flows.is_new(flow.flow_id):
+                        self._emit(FlowReported(flow))
+            if await event_within(wall, policy.flows, self._money_moved):
+                await wall.sleep(policy.settle)  # REST lags behind the stream

@@ -1,0 +1,171 @@
+"""What differs between exchanges' streams, as data; and the times all streams go by."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from engine.venues.ccxt.streams.frames import FrameMatch, KlineLayout, Slot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamQuirks:
+    """One exchange's streams.
+
+    Attributes:
+        klines: How its frames flag the end of a bar. None: they don't; a bar is final by the
+            first update of the next one, or after the grace period by asking for it.
+        session_ended: Frames that say that the account's subscription is over, though the
+            connection stays open.
+        money_moved: Frames that tell of transfers, funding or interest.
+        watch_balance: `money_moved` frames come only to who watches the balance.
+        sessions: Groups in ccxt's options whose session is to be opened anew with a connection:
+            with a lapsed one the exchange lets us connect and then stays silent.
+        depth: Levels of a book that are asked for.
+    """
+
+    klines: KlineLayout | None = None
+    session_ended: tuple[FrameMatch, ...] = ()
+    money_moved: tuple[FrameMatch, ...] = ()
+    watch_balance: bool = False
+    sessions: tuple[str, ...] = ()
+    depth: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamPolicy:
+    """Times in seconds.
+
+    Attributes:
+        together: Bars of one instant wait so long for each other.
+        grace: A bar that has not been told so long after its end is asked for,
+        ask_again: and again so much later each time, then left to the next bar.
+        watch: A silent watch is looked at so often.
+        connect: A connection and its subscription may take so long.
+        settle: After a connection, until what was missed is asked for.
+        silence: Nothing at all for so long on a stream of prices: the connection is cut. Doubled
+            while a new one is silent as well, up to `longest_silence`: then nobody trades.
+        check: The account is asked over REST so often though its stream works, and `early` after
+            it came back: that proves that the stream tells everything.
+        poll: The same while it does not, or where there is none.
+        late: What the stream has not told by then, REST will have.
+        overlap: Fills are asked for from so long before the last time all were known.
+        hold: New messages wait so long at most for the ones that were missed.
+        flows: Transfers, funding and interest are asked for so often.
+        first_pause, longest_pause: Between two dials.
+        keep_alive: Between two pings, where the exchange has no rule of its own.
+        levels: Best levels of a book that are handed on.
+    """
+
+    together: float = 0.002
+    grace: float = 2.0
+    ask_again: tuple[float, ...] = (5.0, 20.0)
+    watch: float = 30.0
+    connect: float = 15.0
+    settle: float = 0.5
+    silence: float = 60.0
+    longest_silence: float = 900.0
+    check: float = 60.0
+    early: float = 5.0
+    poll: float = 5.0
+    late: float = 10.0
+    overlap: float = 60.0
+    hold: float = 10.0
+    flows: float = 300.0
+    first_pause: float = 0.25
+    longest_pause: float = 30.0
+    keep_alive: float = 10.0
+    levels: int = 20
+
+
+# https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams#klinecandlestick-streams-for-utc
+_BINANCE_KLINES = KlineLayout(
+    market=Slot(path=("k", "s")),
+    interval=Slot(path=("k", "i")),
+    rows=("k",),
+    start="t",
+    open="o",
+    high="h",
+    low="l",
+    close="c",
+    volume="v",
+    closed="x",
+)
+# https://bybit-exchange.github.io/docs/v5/websocket/public/kline
+_BYBIT_KLINES = KlineLayout(
+    market=Slot(path=("topic",), part=-1),
+    interval=Slot(path=("topic",), part=1),
+    rows=("data",),
+    start="start",
+    open="open",
+    high="high",
+    low="low",
+    close="close",
+    volume="volume",
+    closed="confirm",
+)
+
+
+def _okx_klines(volume: int) -> KlineLayout:
+    """https://www.okx.com/docs-v5/en/#order-book-trading-market-data-ws-candlesticks-channel
+
+    Args:
+        volume: Which of its volumes is in base units: the first is in contracts on swaps.
+    """
+    return KlineLayout(
+        market=Slot(path=("arg", "instId")),
+        interval=Slot(path=("arg", "channel"), prefix="candle"),
+        rows=("data",),
+        start=0,
+        open=1,
+        high=2,
+        low=3,
+        close=4,
+        volume=volume,
+        closed=8,
+    )
+
+
+# Deposits, withdrawals and transfers; on futures the account update names its reason.
+_BINANCE_MONEY = (
+    FrameMatch(path=("e",), values=frozenset({"balanceUpdate"})),
+    FrameMatch(
+        path=("a", "m"),
+        values=frozenset(
+            {
+                *("DEPOSIT", "WITHDRAW", "FUNDING_FEE", "WITHDRAW_REJECT", "ADJUSTMENT"),
+                *("INSURANCE_CLEAR", "ADMIN_DEPOSIT", "ADMIN_WITHDRAW", "MARGIN_TRANSFER"),
+                *("ASSET_TRANSFER", "AUTO_EXCHANGE", "COIN_SWAP_DEPOSIT", "COIN_SWAP_WITHDRAW"),
+            }
+        ),
+    ),
+)
+_BINANCE_ENDED = (
+    FrameMatch(
+        path=("e",),
+        values=frozenset({"eventStreamTerminated", "listenKeyExpired", "serverShutdown"}),
+    ),
+)
+_BINANCE = StreamQuirks(
+    klines=_BINANCE_KLINES,
+    session_ended=_BINANCE_ENDED,
+    money_moved=_BINANCE_MONEY,
+    sessions=("linear",),
+    depth=100,
+)
+_OKX_SPOT = StreamQuirks(klines=_okx_klines(5))
+
+STREAM_QUIRKS: Mapping[tuple[str, str], StreamQuirks] = MappingProxyType(
+    {
+        ("binance", "spot"): _BINANCE,
+        ("binance", "linear"): _BINANCE,
+        ("bybit", "spot"): StreamQuirks(klines=_BYBIT_KLINES, depth=50),
+        ("bybit", "linear"): StreamQuirks(klines=_BYBIT_KLINES, depth=50),
+        ("okx", "spot"): _OKX_SPOT,
+        ("okx", "linear"): StreamQuirks(klines=_okx_klines(6)),
+    }
+)
+
+
+def stream_quirks(exchange: str, market: str) -> StreamQuirks:
+    """Return an exchange's row, `market` being "spot" or "linear"; else what holds for any."""
+    return STREAM_QUIRKS.get((exchange, market), StreamQuirks())

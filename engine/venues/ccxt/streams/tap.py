@@ -1,0 +1,145 @@
+"""A tap on the library's sockets: every frame is seen here first-hand, in the step it arrives.
+
+The library wakes whoever waits in `watch_*` a few turns of the loop later, loses a wake-up that
+nobody waits for, and stops reading a connection for ever when a frame makes it raise. So its
+watches only keep subscriptions alive here; frames are read by the tap's listeners.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from engine.ports import WallClock
+from engine.venues.ccxt.streams.library import Socket, StreamClient
+from engine.venues.ccxt.streams.tasks import StreamCut
+
+Listener = Callable[[object], None]
+
+_log = structlog.get_logger(__name__)
+
+# What a frame that is not as it should be makes a reader raise.
+GARBAGE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+
+
+class Tap:
+    """Watches all sockets of one client; one tap a client.
+
+    Args:
+        faults: The library's own base exception; the system's are added.
+
+    Attributes:
+        faults: What a watch may raise when a connection or a subscription fails.
+    """
+
+    def __init__(
+        self, client: StreamClient, *, wall: WallClock, faults: tuple[type[Exception], ...]
+    ) -> None:
+        self.faults: tuple[type[Exception], ...] = (*faults, OSError, TimeoutError)
+        self.last_message_at: datetime | None = None
+        self._client = client
+        self._wall = wall
+        self._garbage: tuple[type[Exception], ...] = (*GARBAGE, *self.faults)
+        self._early: list[Listener] = []
+        self._late: list[Listener] = []
+        self._openings: list[Callable[[], None]] = []
+        self._sockets: list[Socket] = []
+        self._last_frame = wall.monotonic()
+        self._connected_at: float | None = None
+        self._attached = False
+
+    def attach(self, keep_alive: float) -> None:
+        """Put the tap in place; before the first watch.
+
+        Args:
+            keep_alive: Seconds between pings; an exchange's own ping keeps its own times.
+        """
+        if self._attached:
+            return
+        self._attached = True
+        client = self._client
+        if not client.streaming.get("ping"):
+            client.streaming = {**client.streaming, "keepAlive": int(keep_alive * 1000)}
+        self._dial, client.client = client.client, self._socket
+        self._handle, client.handle_message = client.handle_message, self._frame
+        self._opened, client.on_connected = client.on_connected, self._connected
+        self._levels = client.parse_order_book_bids_asks
+        client.parse_order_book_bids_asks = self._float_levels
+
+    def listen(self, listener: Listener, *, early: bool) -> None:
+        """Call `listener` with each frame, before (`early`) or after the library has read it."""
+        (self._early if early else self._late).append(listener)
+
+    def on_connection(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when a connection was made, before anything is subscribed on it."""
+        self._openings.append(listener)
+
+    def ignore(self, listener: Listener) -> None:
+        for listeners in (self._early, self._late):
+            if listener in listeners:
+                listeners.remove(listener)
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds since the last frame, or since the last connection was made."""
+        return self._wall.monotonic() - self._last_frame
+
+    @property
+    def connected_for(self) -> float | None:
+        """Seconds since the last connection was made; None while there is none."""
+        open_now = any(socket.isConnected for socket in self._client.clients.values())
+        if self._connected_at is None or not open_now:
+            return None
+        return self._wall.monotonic() - self._connected_at
+
+    def cut(self, reason: str) -> None:
+        """Give up every connection: the watches raise `StreamCut` and dial anew."""
+        for socket in list(self._client.clients.values()):
+            socket.on_error(StreamCut(reason))
+
+    def _socket(self, url: str) -> Socket:
+        socket = self._dial(url)
+        if not any(known is socket for known in self._sockets):
+            open_now = list(self._client.clients.values())
+            self._sockets = [known for known in self._sockets if known in open_now]
+            self._sockets.append(socket)
+            self._guard(socket)
+        return socket
+
+    def _guard(self, socket: Socket) -> None:
+        """Let a frame that can't be read cut the connection, where it would silence it."""
+        read = socket.handle_text_or_binary_message
+
+        def guarded(data: object) -> None:
+            try:
+                read(data)
+            except self._garbage as exc:
+                problem = f"{type(exc).__name__}: {exc}"
+                _log.warning("a frame can't be read", frame=repr(data)[:200], problem=problem)
+                socket.on_error(StreamCut("a frame could not be read"))
+
+        socket.handle_text_or_binary_message = guarded
+
+    def _frame(self, socket: Socket, message: object) -> None:
+        self._last_frame = self._wall.monotonic()
+        self.last_message_at = self._wall.now()
+        for listener in self._early:
+            listener(message)
+        self._handle(socket, message)
+        for listener in self._late:
+            listener(message)
+
+    def _connected(self, socket: Socket, message: object = None) -> None:
+        self._opened(socket, message)
+        self._last_frame = self._connected_at = self._wall.monotonic()
+        for listener in self._openings:
+            listener()
+
+    def _float_levels(self, *given: object, **named: object) -> list[list[object]]:
+        """Books are sorted by the library, which can't do that with text."""
+        levels = self._levels(*given, **named)
+        return [[_float(item) for item in level] for level in levels]
+
+
+def _float(item: object) -> object:
+    return float(item) if isinstance(item, str) else item

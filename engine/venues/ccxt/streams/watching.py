@@ -1,0 +1,110 @@
+"""Keeps one subscription alive: watches, dials again with back-off, and cuts what is silent."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import structlog
+
+from engine.ports import WallClock
+from engine.venues.ccxt.backoff import Backoff, Draw
+from engine.venues.ccxt.streams.link import Link
+from engine.venues.ccxt.streams.quirks import StreamPolicy
+from engine.venues.ccxt.streams.tap import Tap
+from engine.venues.ccxt.streams.tasks import within
+
+T = TypeVar("T")
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What every lane of one client's streams shares."""
+
+    tap: Tap
+    link: Link
+    wall: WallClock
+    draw: Draw
+    policy: StreamPolicy
+
+    def backoff(self) -> Backoff:
+        return Backoff(
+            first=self.policy.first_pause, longest=self.policy.longest_pause, draw=self.draw
+        )
+
+
+class Watching(Generic[T]):
+    """One `watch_*` call, repeated for ever.
+
+    Args:
+        part: Of the stream, as people read it: "prices", "books".
+        watch: Subscribes where that is needed and returns the next update.
+        taken: Called with each update.
+        broke: Called instead of `Link.down` when it fails; whoever gives it tells the link
+            himself when it is whole again. Such a stream may be silent as long as it likes.
+    """
+
+    def __init__(
+        self,
+        *,
+        part: str,
+        watch: Callable[[], Coroutine[Any, Any, T]],
+        taken: Callable[[T], None],
+        around: Surroundings,
+        broke: Callable[[str], None] | None = None,
+    ) -> None:
+        self._part = part
+        self._watch = watch
+        self._taken = taken
+        self._around = around
+        self._broke = broke
+        self._backoff = around.backoff()
+        self._works = False
+        self._allowed_silence = around.policy.silence
+        if broke is None:
+            around.link.expect(part)
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        around = self._around
+        while True:
+            seconds = around.policy.watch if self._works else around.policy.connect
+            try:
+                update = await within(around.wall, seconds, self._watch(), name=self._part)
+            except TimeoutError:
+                await self._silent()
+            except around.tap.faults as exc:
+                await self._failed(" ".join(f"{type(exc).__name__}: {exc}".split())[:160])
+            else:
+                self._up()
+                self._allowed_silence = around.policy.silence
+                self._taken(update)
+
+    async def _silent(self) -> None:
+        tap = self._around.tap
+        if tap.connected_for is None:
+            await self._failed("no connection")
+        elif self._broke is None and tap.silent_for >= self._allowed_silence:
+            seconds = self._allowed_silence
+            self._allowed_silence = min(seconds * 2, self._around.policy.longest_silence)
+            tap.cut(f"silent for {seconds:.0f} s")
+            await self._failed(f"silent for {seconds:.0f} s")
+        else:
+            self._up()  # connected and subscribed; there is nothing to tell
+
+    def _up(self) -> None:
+        self._works = True
+        self._backoff.reset()
+        if self._broke is None:
+            self._around.link.up(self._part)
+
+    async def _failed(self, reason: str) -> None:
+        self._works = False
+        pause = self._backoff.next()
+        _log.warning("stream broke", part=self._part, reason=reason, again_in_seconds=pause)
+        if self._broke is None:
+            self._around.link.down(self._part, reason)
+        else:
+            self._broke(reason)
+        await self._around.wall.sleep(pause)

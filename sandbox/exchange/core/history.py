@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
 from sandbox.exchange.core.accounts import Flow
 from sandbox.exchange.core.kinds import FlowReason
 from sandbox.exchange.core.orders import AlgoOrder, Fill, Order
+from sandbox.exchange.core.rejects import Reject, RejectReason
+from sandbox.exchange.core.state import State
+
+T = TypeVar("T")
 
 
 class History:
     """Queries. Times are bounds on the exchange's own clock, both inclusive."""
+
+    def __init__(self, state: State, forget_unfilled_after_ms: int | None) -> None:
+        self._state = state
+        self._forget_after_ms = forget_unfilled_after_ms
+
+    def is_forgotten(self, order: Order) -> bool:
+        """Whether an ended order without a fill has vanished from every query."""
+        if order.order_id in self._state.store.forgotten:
+            return True
+        after_ms = self._forget_after_ms
+        if after_ms is None or order.is_open or order.filled_quantity:
+            return False
+        return self._state.now_ms - order.updated_ms >= after_ms
 
     def order(
         self, account: str, symbol: str, *, order_id: int = 0, client_order_id: str = ""
@@ -18,11 +38,29 @@ class History:
         Raises:
             Reject: UNKNOWN_ORDER when there is none or it was forgotten.
         """
-        raise NotImplementedError
+        store = self._state.store
+        self._state.account(account)
+        self._state.pit(symbol)
+        order: Order | None
+        if order_id:
+            order = store.orders.get(order_id)
+        else:
+            order = store.named(account, symbol, client_order_id)
+        if order is None or (order.account, order.symbol) != (account, symbol):
+            raise Reject(RejectReason.UNKNOWN_ORDER, "The order does not exist.")
+        if self.is_forgotten(order):
+            raise Reject(RejectReason.UNKNOWN_ORDER, "The order does not exist any more.")
+        return order
 
     def open_orders(self, account: str, symbol: str = "") -> tuple[Order, ...]:
         """Return open orders by id; no symbol: of all markets (of every kind)."""
-        raise NotImplementedError
+        store = self._state.store
+        self._state.account(account)
+        if symbol:
+            self._state.pit(symbol)
+            return tuple(store.open_orders(account, symbol))
+        found = [order for name in self._state.pits for order in store.open_orders(account, name)]
+        return tuple(sorted(found, key=lambda order: order.order_id))
 
     def orders(
         self,
@@ -34,17 +72,38 @@ class History:
         end_ms: int | None = None,
         limit: int = 500,
     ) -> tuple[Order, ...]:
-        """Return orders by id: from `from_id` on if it is set, else the newest; by created_ms."""
-        raise NotImplementedError
+        """Return orders by id: from `from_id` or `start_ms` on, else the newest; by created_ms."""
+        self._check(account, symbol)
+        found = (
+            order
+            for order in self._state.store.of(account)
+            if (not symbol or order.symbol == symbol)
+            and order.order_id >= from_id
+            and _within(order.created_ms, start_ms, end_ms)
+            and not self.is_forgotten(order)
+        )
+        return _page(found, limit, first=bool(from_id) or start_ms is not None)
 
     def algo(
         self, account: str, symbol: str = "", *, algo_id: int = 0, client_algo_id: str = ""
     ) -> AlgoOrder:
         """Raises `Reject` UNKNOWN_ORDER."""
-        raise NotImplementedError
+        store = self._state.store
+        self._check(account, symbol)
+        if algo_id:
+            algo = store.algos.get(algo_id)
+        else:
+            algo = store.algo_named(account, symbol, client_algo_id)
+        if algo is None or algo.account != account or (symbol and algo.symbol != symbol):
+            raise Reject(RejectReason.UNKNOWN_ORDER, "The conditional order does not exist.")
+        return algo
 
     def open_algos(self, account: str, symbol: str = "") -> tuple[AlgoOrder, ...]:
-        raise NotImplementedError
+        """Return open conditional orders, by id."""
+        self._check(account, symbol)
+        names = [symbol] if symbol else list(self._state.pits)
+        found = [algo for name in names for algo in self._state.store.open_algos(account, name)]
+        return tuple(sorted(found, key=lambda algo: algo.algo_id))
 
     def algos(
         self,
@@ -56,7 +115,16 @@ class History:
         end_ms: int | None = None,
         limit: int = 500,
     ) -> tuple[AlgoOrder, ...]:
-        raise NotImplementedError
+        """As `orders`, for conditional orders."""
+        self._check(account, symbol)
+        found = (
+            algo
+            for algo in self._state.store.algos_of(account)
+            if (not symbol or algo.symbol == symbol)
+            and algo.algo_id >= from_id
+            and _within(algo.created_ms, start_ms, end_ms)
+        )
+        return _page(found, limit, first=bool(from_id) or start_ms is not None)
 
     def fills(
         self,
@@ -74,7 +142,16 @@ class History:
         With `from_id` (a trade id) or `start_ms` the first `limit` from there on, otherwise the
         newest `limit`.
         """
-        raise NotImplementedError
+        self._check(account, symbol)
+        found = (
+            fill
+            for fill in self._state.store.fills.get(account, ())
+            if (not symbol or fill.symbol == symbol)
+            and (not order_id or fill.order_id == order_id)
+            and (from_id is None or fill.trade_id >= from_id)
+            and _within(fill.time_ms, start_ms, end_ms)
+        )
+        return _page(found, limit, first=from_id is not None or start_ms is not None)
 
     def flows(
         self,
@@ -87,4 +164,34 @@ class History:
         limit: int = 1000,
     ) -> tuple[Flow, ...]:
         """Return money that moved (deposits, funding, commissions ...), oldest first."""
-        raise NotImplementedError
+        self._check(account, symbol)
+        found = (
+            flow
+            for flow in self._state.vault.flows.get(account, ())
+            if (not symbol or flow.symbol == symbol)
+            and (not reasons or flow.reason in reasons)
+            and _within(flow.time_ms, start_ms, end_ms)
+        )
+        return _page(found, limit, first=start_ms is not None)
+
+    def _check(self, account: str, symbol: str) -> None:
+        self._state.account(account)
+        if symbol:
+            self._state.pit(symbol)
+
+
+def _within(time_ms: int, start_ms: int | None, end_ms: int | None) -> bool:
+    return (start_ms is None or time_ms >= start_ms) and (end_ms is None or time_ms <= end_ms)
+
+
+def _page(found: Iterable[T], limit: int, *, first: bool) -> tuple[T, ...]:
+    """Return the first or the last `limit` of them, in their order."""
+    rows = list(_some(found, limit)) if first else list(found)[-limit:]
+    return tuple(rows)
+
+
+def _some(found: Iterable[T], limit: int) -> Iterator[T]:
+    for number, item in enumerate(found):
+        if number >= limit:
+            return
+        yield item

@@ -149,6 +149,7 @@ class Origin(StrEnum):
     TRIGGER = "trigger"  # a conditional order made it
     LIQUIDATION = "liquidation"
     ADL = "adl"
+    SETTLEMENT = "settlement"  # the market was delisted
 
 
 class FlowReason(StrEnum):

@@ -23,6 +23,8 @@ class Liquidity:
             is traded through.
         quiet_fraction: Part of the minutes in which nobody trades, 0 to 1.
         refresh_ms: How long a level of the crowd keeps its size.
+        volatility: Deviation of the default walk's price per minute, a fraction.
+        points_per_minute: Prices within a minute, from 4; 240 for one each 250 ms.
     """
 
     levels: int = 20
@@ -34,6 +36,8 @@ class Liquidity:
     fills_on_touch: bool = False
     quiet_fraction: float = 0.0
     refresh_ms: int = 60_000
+    volatility: float = 0.0007
+    points_per_minute: int = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +61,7 @@ class Market:
         shows_empty_bars: A minute without a print shows as a flat bar of volume 0 (Binance)
             instead of no bar at all.
         funding_interval_ms: Linear: paid at whole multiples of it since 1970 (8 h).
+        start_price: Where the default walk begins.
         liquidity: How the crowd trades it.
     """
 
@@ -85,6 +90,7 @@ class Market:
     algo_conditionals: bool = False
     shows_empty_bars: bool = True
     funding_interval_ms: int = 8 * 3_600_000
+    start_price: Decimal = Decimal(50_000)
     liquidity: Liquidity = field(default_factory=Liquidity)
 
     @property

@@ -1,0 +1,129 @@
+"""Margin of linear positions: what is used, what is left, when an account is liquidated."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from sandbox.exchange.core.accounts import MarginState, Position
+from sandbox.exchange.core.exact import ZERO, add, minus, ratio, times
+from sandbox.exchange.core.holdings import Holding
+from sandbox.exchange.core.kinds import MarginMode, PositionSide, Side, Wallet
+from sandbox.exchange.core.orders import Order
+from sandbox.exchange.core.pit import Pit
+from sandbox.exchange.core.state import State
+
+
+class Margins:
+    """Reads positions and open orders; changes nothing."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def of(self, account: str, asset: str, more: Order | None = None) -> MarginState:
+        """Return the margin of an account in one settle asset, as if `more` were open too."""
+        state = self._state
+        unrealized = initial = orders = maintenance = ZERO
+        for pit in state.pits.values():
+            market = pit.market
+            if market.is_spot or market.settle_asset != asset:
+                continue
+            held = state.holdings.at(account, market.symbol)
+            extra = more if more is not None and more.symbol == market.symbol else None
+            if not held and extra is None and not state.store.open_count(account, market.symbol):
+                continue
+            mark = pit.price(pit.middle)
+            for holding in held:
+                unrealized = add(unrealized, holding.unrealized(mark, market.contract_size))
+                maintenance = add(maintenance, self.maintenance(pit, holding))
+            used = self._initial(pit, account, add_orders=False, more=None)
+            wanted = self._initial(pit, account, add_orders=True, more=extra)
+            initial = add(initial, used)
+            orders = add(orders, minus(wanted, used))
+        wallet = state.vault.total(account, Wallet.LINEAR, asset)
+        return MarginState(
+            asset=asset,
+            wallet_balance=wallet,
+            unrealized_pnl=unrealized,
+            initial_margin=initial,
+            order_margin=orders,
+            maintenance_margin=maintenance,
+            available=minus(add(wallet, unrealized), add(initial, orders)),
+        )
+
+    def _initial(self, pit: Pit, account: str, *, add_orders: bool, more: Order | None) -> Decimal:
+        """Return the margin of the largest exposure that the position and open orders can make."""
+        state = self._state
+        symbol = pit.market.symbol
+        longs = shorts = ZERO
+        exposure = ZERO
+        orders = state.store.open_orders(account, symbol) if add_orders else []
+        if more is not None:
+            orders = [*orders, more]
+        held = {holding.side: holding.quantity for holding in state.holdings.at(account, symbol)}
+        for side in PositionSide:
+            longs = shorts = held.get(side, ZERO)
+            for order in orders:
+                if order.position_side is not side or order.reduce_only:
+                    continue
+                if order.side is Side.BUY:
+                    longs = add(longs, order.leaves_quantity)
+                else:
+                    shorts = minus(shorts, order.leaves_quantity)
+            exposure = add(exposure, max(abs(longs), abs(shorts)))
+        notional = pit.value(pit.middle, exposure)
+        return ratio(notional, Decimal(state.leverage(account, symbol)))
+
+    def maintenance(self, pit: Pit, holding: Holding) -> Decimal:
+        return times(pit.value(pit.middle, abs(holding.quantity)), pit.market.maintenance_rate)
+
+    def isolated(self, holding: Holding) -> Decimal:
+        """Return what is set aside for an isolated position; 0 with cross margin."""
+        state = self._state
+        if state.margin_mode(holding.account, holding.symbol) is MarginMode.CROSS:
+            return ZERO
+        leverage = state.leverage(holding.account, holding.symbol)
+        return ratio(abs(holding.entry_value), Decimal(leverage))
+
+    def position(self, holding: Holding) -> Position:
+        """Return a position as clients see it."""
+        state = self._state
+        pit = state.pits[holding.symbol]
+        market = pit.market
+        mark = pit.price(pit.middle)
+        size = times(holding.quantity, market.contract_size)
+        leverage = state.leverage(holding.account, holding.symbol)
+        notional = pit.value(pit.middle, abs(holding.quantity))
+        return Position(
+            symbol=holding.symbol,
+            side=holding.side,
+            quantity=holding.quantity,
+            entry_value=holding.entry_value,
+            entry_price=ratio(holding.entry_value, size) if size else ZERO,
+            mark_price=mark,
+            unrealized_pnl=holding.unrealized(mark, market.contract_size),
+            realized_pnl=holding.realized_pnl,
+            leverage=leverage,
+            margin_mode=state.margin_mode(holding.account, holding.symbol),
+            isolated_margin=self.isolated(holding),
+            initial_margin=ratio(notional, Decimal(leverage)),
+            maintenance_margin=self.maintenance(pit, holding),
+            liquidation_price=self.liquidation_price(pit, holding),
+            updated_ms=holding.updated_ms,
+        )
+
+    def liquidation_price(self, pit: Pit, holding: Holding) -> Decimal | None:
+        """Return the mark price at which it would be taken over, other things equal."""
+        if holding.quantity == 0:
+            return None
+        market = pit.market
+        account = holding.account
+        own = holding.unrealized(pit.price(pit.middle), market.contract_size)
+        backing = self.isolated(holding)
+        if self._state.margin_mode(account, holding.symbol) is MarginMode.CROSS:
+            margin = self.of(account, market.settle_asset)
+            others = minus(margin.maintenance_margin, self.maintenance(pit, holding))
+            backing = minus(minus(margin.margin_balance, own), others)
+        kept = times(abs(holding.quantity), market.maintenance_rate)
+        divisor = times(minus(holding.quantity, kept), market.contract_size)
+        price = ratio(minus(holding.entry_value, backing), divisor)
+        return price if price > 0 else None

@@ -1,0 +1,114 @@
+"""Every order, conditional order and fill there ever was, and how they are found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sandbox.exchange.core.orders import AlgoOrder, Fill, Order
+
+FIRST_ORDER_ID = 4_000_000_001
+FIRST_ALGO_ID = 2_000_000_001
+
+
+class Store:
+    """Orders by id, by account, by client id; the newest state of each."""
+
+    def __init__(self) -> None:
+        self.orders: dict[int, Order] = {}
+        self.algos: dict[int, AlgoOrder] = {}
+        self.fills: dict[str, list[Fill]] = {}
+        self.forgotten: dict[int, None] = {}
+        self._of: dict[str, list[int]] = {}
+        self._open: dict[tuple[str, str], dict[int, None]] = {}
+        self._named: dict[tuple[str, str, str], list[int]] = {}
+        self._algos_of: dict[str, list[int]] = {}
+        self._open_algos: dict[tuple[str, str], dict[int, None]] = {}
+        self._algos_named: dict[tuple[str, str, str], list[int]] = {}
+
+    def next_order_id(self) -> int:
+        return FIRST_ORDER_ID + len(self.orders)
+
+    def next_algo_id(self) -> int:
+        return FIRST_ALGO_ID + len(self.algos)
+
+    def add(self, order: Order) -> None:
+        self._of.setdefault(order.account, []).append(order.order_id)
+        name = (order.account, order.symbol, order.client_order_id)
+        self._named.setdefault(name, []).append(order.order_id)
+        self.put(order)
+
+    def put(self, order: Order) -> None:
+        """Keep a new state of an order."""
+        self.orders[order.order_id] = order
+        open_ids = self._open.setdefault((order.account, order.symbol), {})
+        if order.status.is_open:
+            open_ids[order.order_id] = None
+        else:
+            open_ids.pop(order.order_id, None)
+
+    def open_ids(self, account: str, symbol: str) -> list[int]:
+        return list(self._open.get((account, symbol), ()))
+
+    def open_orders(self, account: str, symbol: str) -> list[Order]:
+        return [self.orders[key] for key in self._open.get((account, symbol), ())]
+
+    def open_count(self, account: str, symbol: str) -> int:
+        return len(self._open.get((account, symbol), ()))
+
+    def accounts_with_orders(self, symbol: str) -> list[str]:
+        return [account for (account, name), ids in self._open.items() if name == symbol and ids]
+
+    def named(self, account: str, symbol: str, client_order_id: str) -> Order | None:
+        """Return the newest order of that client id."""
+        ids = self._named.get((account, symbol, client_order_id))
+        return self.orders[ids[-1]] if ids else None
+
+    def of(self, account: str) -> Iterator[Order]:
+        """Yield an account's orders by id."""
+        return (self.orders[key] for key in self._of.get(account, ()))
+
+    def add_algo(self, algo: AlgoOrder) -> None:
+        self._algos_of.setdefault(algo.account, []).append(algo.algo_id)
+        name = (algo.account, algo.symbol, algo.client_algo_id)
+        self._algos_named.setdefault(name, []).append(algo.algo_id)
+        self.put_algo(algo)
+
+    def put_algo(self, algo: AlgoOrder) -> None:
+        self.algos[algo.algo_id] = algo
+        open_ids = self._open_algos.setdefault((algo.account, algo.symbol), {})
+        if algo.is_open:
+            open_ids[algo.algo_id] = None
+        else:
+            open_ids.pop(algo.algo_id, None)
+
+    def open_algos(self, account: str, symbol: str) -> list[AlgoOrder]:
+        return [self.algos[key] for key in self._open_algos.get((account, symbol), ())]
+
+    def accounts_with_algos(self, symbol: str) -> list[str]:
+        return [
+            account for (account, name), ids in self._open_algos.items() if name == symbol and ids
+        ]
+
+    def algo_named(self, account: str, symbol: str, client_algo_id: str) -> AlgoOrder | None:
+        """Return the newest algo of that client id; without a symbol, of any."""
+        if not symbol:
+            same = [
+                algo for algo in self.algos_of(account) if algo.client_algo_id == client_algo_id
+            ]
+            return same[-1] if same else None
+        ids = self._algos_named.get((account, symbol, client_algo_id))
+        return self.algos[ids[-1]] if ids else None
+
+    def algos_of(self, account: str) -> Iterator[AlgoOrder]:
+        return (self.algos[key] for key in self._algos_of.get(account, ()))
+
+    def add_fill(self, fill: Fill) -> None:
+        self.fills.setdefault(fill.account, []).append(fill)
+
+    def state(self) -> object:
+        return (
+            list(self.orders.values()),
+            list(self.algos.values()),
+            list(self.fills.items()),
+            list(self.forgotten),
+        )

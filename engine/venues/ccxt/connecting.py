@@ -79,7 +79,9 @@ def redirected(api: object, urls: Mapping[str, str], path: str = "") -> object:
         return api
     sort = "ws" if found["scheme"].startswith("ws") else "rest"
     address = next((urls[key] for key in _specific_first(path, sort) if key in urls), None)
-    return api if address is None else address.rstrip("/") + found["path"]
+    if address is None:
+        return api
+    return address.replace("{host}", found["host"]).rstrip("/") + found["path"]
 
 
 def _specific_first(path: str, sort: str) -> list[str]:

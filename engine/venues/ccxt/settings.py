@@ -60,7 +60,8 @@ class CcxtSettings:
         credentials: None for public data only.
         urls: Other servers instead of the exchange's own. The key is "rest" or "ws" for all, or a
             path in ccxt's `urls["api"]`, such as "fapiPublic" or "ws.spot", which goes first. The
-            value replaces scheme and host; a path in it is put before the exchange's path.
+            value replaces scheme and host; a path in it is put before the exchange's path, and
+            "{host}" in that stands for the exchange's host: one server can then tell them apart.
         hostname: For exchanges whose addresses ccxt builds from one (Bybit, OKX).
         timeout: Of one request.
         cache: Folder of the market lists; None keeps none.

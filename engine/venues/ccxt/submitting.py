@@ -1,6 +1,6 @@
 """Placing and cancelling: one order an id, whatever the wire does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -33,7 +33,7 @@ class Submitter:
     now: Callable[[], datetime]
 
     async def submit(
-        self, order: Order, market: "dict[str, object]", *, hedged: bool
+        self, order: Order, market: Mapping[str, object], *, hedged: bool
     ) -> OrderReport:
         """As `Venue.submit_order`, for an order that was checked.
 

@@ -33,7 +33,7 @@ class Trouble(StrEnum):
 
     NO_FUNDS = "the account can't pay for it"
     TOO_SMALL = "quantity or value is below the exchange's minimum"
-    OFF_STEP = "price or quantity is off the exchange's increment"
+    OFF_STEP = "price or quantity is off the exchange's increment or beyond its limits"
     NO_SYMBOL = "the exchange does not list the instrument"
     KEY = "the exchange does not accept the API key: wrong, expired or not for this address"
     PERMISSION = "the API key or the account may not do this"

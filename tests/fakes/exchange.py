@@ -55,6 +55,10 @@ class ScriptedVenue:
         """The server's address, without a path."""
         return self.server.http
 
+    def listeners(self) -> list[str]:
+        """What clients are subscribed to: streams by name, accounts as `user:NAME`."""
+        return self.server.binance.subscriptions()
+
     def step(self, span_ms: int) -> None:
         """Move the exchange on at once; the clients that were made here keep up with it."""
         self.server.step(span_ms)

@@ -109,6 +109,16 @@ class BinanceFace:
         """Return how many websockets are open."""
         return len(self._sockets)
 
+    def subscriptions(self) -> list[str]:
+        """Return every subscription: streams by their name, accounts as `user:NAME`."""
+        public = [
+            name
+            for streams in self.streams.values()
+            for socket in self._sockets
+            for name in streams.names(socket)
+        ]
+        return public + [f"user:{account}" for account in self.users.accounts()]
+
     def hang_up(self) -> None:
         """Close every websocket politely, as maintenance and the end of the server do."""
         for socket in tuple(self._sockets):

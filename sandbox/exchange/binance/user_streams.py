@@ -89,6 +89,10 @@ class UserStreams:
         """Return a socket's subscriptions."""
         return [number for number, item in self._listeners.items() if item.socket is socket]
 
+    def accounts(self) -> list[str]:
+        """Return whose streams are heard, once per subscription."""
+        return [item.account for item in self._listeners.values()]
+
     def tell(self, account: str, kind: MarketKind, frame: JsonObject, symbol: str = "") -> None:
         """Send a frame to everybody who hears of `account`."""
         listeners = [

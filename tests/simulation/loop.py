@@ -227,14 +227,13 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         The handles of the process must be dead before: a coroutine that is closed still runs its
         `finally` blocks, and nothing that they do may be felt outside.
         """
+        before = events._get_running_loop()
+        events._set_running_loop(self)
         for task in self._tasks:
-            if task.done():
-                continue
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
-            try:
-                task.get_coro().close()  # type: ignore[union-attr]
-            except BaseException:  # noqa: S112
-                continue  # the process is gone: there is nobody whom this could reach
+            if not task.done():
+                task._log_destroy_pending = False  # type: ignore[attr-defined]
+                _close(task.get_coro())
+        events._set_running_loop(before)
         self._tasks.clear()
         self._ready[:] = [turn for turn in self._ready if isinstance(turn, WorldTimer)]
         self._timers[:] = [entry for entry in self._timers if isinstance(entry[2], WorldTimer)]
@@ -283,6 +282,19 @@ _REAL_WORLD = (
     "subprocess_exec",
     "subprocess_shell",
 )
+
+
+def _close(coro: Any) -> None:
+    """Close a coroutine that may want to go on waiting in its clean-up."""
+    while True:
+        try:
+            coro.close()
+        except RuntimeError:  # it waits in a `finally`: close it there as well
+            continue
+        except BaseException:
+            return  # the process is gone: there is nobody whom this could reach
+        else:
+            return
 
 
 def _refusal(name: str) -> Callable[..., NoReturn]:

@@ -83,12 +83,14 @@ class SeededHost:
         self._tempers = tempers
         self._code_hash = code_hash
         self._targets: dict[tuple[RunId, InstrumentId, int], Decimal] = {}
+        self._specs: dict[RunId, RunSpec] = {}
 
     async def load(self, spec: RunSpec) -> LoadedRun:
+        self._specs[spec.run_id] = spec
         return LoadedRun(warmup_bars=2, code_hash=self._code_hash, higher_timeframes=())
 
     async def unload(self, run_id: RunId) -> None:
-        """Nothing is held per run."""
+        self._specs.pop(run_id, None)
 
     async def feed(self, bars: Sequence[Bars]) -> None:
         """Targets follow from the bar's time: history changes nothing."""
@@ -102,7 +104,10 @@ class SeededHost:
         temper = self._tempers[run_id]
         if any(self._fails(run_id, temper, bar.timestamp) for bar in bars):
             return Evaluation(run_id=run_id, failure="raised", message="as drawn")
-        signals = tuple(self._signal(run_id, temper, bar) for bar in bars)
+        own = self._specs[run_id].instrument_ids
+        signals = tuple(
+            self._signal(run_id, temper, bar) for bar in bars if bar.instrument_id in own
+        )
         return Evaluation(run_id=run_id, signals=signals)
 
     def _fails(self, run_id: RunId, temper: Temper, start: datetime) -> bool:

@@ -323,6 +323,8 @@ class World:
             if said.finished_at is None:
                 self._judge.broken("commands are answered", f"{said.command_id} {said.name}")
         self._log.write("end", self._exchange.state_digest())
+        if self.life is not None:
+            self.life.kill()
         tally, seconds = self._judge.tally, self._loop.time()
         loud: dict[str, int] = {}
         for event_id in self._mailbox.arrived:
@@ -332,7 +334,7 @@ class World:
         return Result(
             scenario=self.scenario,
             digest=self._log.digest(),
-            days=self.scenario.days,
+            days=min(seconds / self.scenario.seconds, 1.0) * self.scenario.days,
             bars=int(seconds // 60) * len(self.scenario.markets),
             orders=len(journal.accepted(ACCOUNT)),
             fills=len(journal.fills(ACCOUNT)),

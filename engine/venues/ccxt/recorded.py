@@ -1,28 +1,26 @@
 """An exchange's recorded bars, exact, for keeping on disk: `HistorySource` over ccxt's REST."""
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from engine.bars import from_ms, to_ms
 from engine.domain.bars import Bar, Timeframe
-from engine.domain.ids import InstrumentId
+from engine.domain.ids import AccountId, InstrumentId
 from engine.domain.money import ZERO
 from engine.errors import ConfigError, UnknownInstrument, VenueUnavailable
 from engine.ports import HistoryPage, WallClock
 from engine.venues.ccxt.asking import Failure, Requests
 from engine.venues.ccxt.backoff import Draw
-from engine.venues.ccxt.budget import RateBudget, Urgency, limits_of
-from engine.venues.ccxt.connecting import Connection, connect
+from engine.venues.ccxt.connecting import connect
 from engine.venues.ccxt.fields import as_decimal
-from engine.venues.ccxt.gate import Gate
-from engine.venues.ccxt.markets import MarketFile
+from engine.venues.ccxt.gate import Urgency
+from engine.venues.ccxt.session import Session
 from engine.venues.ccxt.settings import CcxtSettings
 from engine.venues.ccxt.troubles import Operation, Trouble
 
 _GRACE = timedelta(seconds=10)  # the newest bar of an answer is final so long after its end
-_DEFAULT_PACE_MS = 1_000
+_NOBODY = AccountId("public")  # no account is asked about
 
 
 class Klines(Protocol):
@@ -34,8 +32,6 @@ class Klines(Protocol):
         self, symbol: str, timeframe: str, since: int | None = ..., limit: int | None = ...
     ) -> Sequence[Sequence[object]]: ...
 
-    async def close(self) -> None: ...
-
 
 class CcxtHistory:
     """Pages of one exchange's bars.
@@ -46,14 +42,28 @@ class CcxtHistory:
     """
 
     def __init__(
-        self, name: str, client: Klines, requests: Requests, *, most: int, wall: WallClock
+        self,
+        name: str,
+        client: Klines,
+        requests: Requests,
+        *,
+        most: int,
+        now: Callable[[], datetime],
+        close: Callable[[], Awaitable[None]],
     ) -> None:
-        """Take the exchange's name for people, and the most bars that it gives in one answer."""
+        """
+        Args:
+            name: Of the exchange, as people call it.
+            most: Bars that it gives in one answer at most.
+            now: The exchange's clock, as far as it is known.
+            close: Ends the connection.
+        """
         self._name = name
         self._client = client
         self._requests = requests
         self._most = most
-        self._wall = wall
+        self._now = now
+        self._close = close
 
     async def page(
         self, instrument_id: InstrumentId, timeframe: Timeframe, *, start: datetime, limit: int
@@ -71,7 +81,7 @@ class CcxtHistory:
         return self._page(bars, start, asked * timeframe.delta)
 
     async def close(self) -> None:
-        await self._client.close()
+        await self._close()
 
     async def _rows(
         self, instrument_id: InstrumentId, timeframe: str, start_ms: int, limit: int
@@ -94,7 +104,7 @@ class CcxtHistory:
         if not bars:
             # perhaps a stretch without bars at an exchange that answers for stretches: go past it
             past = start + window
-            until = past if past <= self._wall.now() else start
+            until = past if past <= self._now() else start
             return HistoryPage(bars=(), start=until, until=until)
         first = bars[0].timestamp
         return HistoryPage(
@@ -125,10 +135,10 @@ class CcxtHistory:
 
     def _final(self, bars: list[Bar], start: datetime) -> tuple[Bar, ...]:
         """Leave out what was not asked for and the bar in progress."""
-        latest = self._wall.now() - _GRACE
-        while bars and bars[-1].end > self._wall.now():
+        latest = self._now() - _GRACE
+        while bars and bars[-1].end > self._now():
             bars.pop()
-            latest = self._wall.now()  # a later bar has begun: the one before it is final
+            latest = self._now()  # a later bar has begun: the one before it is final
         if bars and bars[-1].end > latest:
             bars.pop()
         return tuple(bar for bar in bars if bar.timestamp >= start)
@@ -142,32 +152,17 @@ async def open_history(settings: CcxtSettings, wall: WallClock, draw: Draw) -> C
         UnknownInstrument: It does not list one of the instruments.
         VenueUnavailable: Its market list can't be had, and none is on disk.
     """
-    made = await connect(settings)
-    markets = MarketFile(settings, wall)
+    session = Session(await connect(settings), _NOBODY, wall, draw)
     try:
-        listed = await markets.load()
-        await asyncio.to_thread(made.client.set_markets, list(listed.rows.values()))
+        await session.access()
     except BaseException:
-        await made.client.close()
+        await session.close()
         raise
-    finally:
-        markets.close()
-    requests = Requests(
-        name=settings.name,
-        gate=_gate(made, wall, draw),
-        quirks=made.quirks,
-        library_error=made.library_error,
-    )
-    most = made.quirks.history_limit
-    return CcxtHistory(settings.name, made.client, requests, most=most, wall=wall)
-
-
-def _gate(made: Connection, wall: WallClock, draw: Draw) -> Gate:
-    pace = as_decimal(getattr(made.client, "rateLimit", None)) or _DEFAULT_PACE_MS
-    limits = limits_of(made.settings.exchange, str(made.settings.market), float(pace))
-    return Gate(
-        wall=wall,
-        budget=RateBudget(limits, wall),
-        draw=draw,
-        headers=lambda: made.client.last_response_headers,
+    return CcxtHistory(
+        settings.name,
+        session.client,
+        session.requests,
+        most=session.quirks.history_limit,
+        now=session.skew.venue_now,
+        close=session.close,
     )

@@ -78,7 +78,7 @@ class Exchange:
         client.fetch_ohlcv = answered
         client.fetch = fetched
         self.client = client
-        return CcxtHistory("binance", client, requests, most=most, wall=wall)
+        return CcxtHistory("binance", client, requests, most=most, now=wall.now, close=client.close)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from engine.desk.state import Desk, PlanKey
 from engine.domain.accounts import TradingState
 from engine.domain.ids import AssetId, InstrumentId
 from engine.domain.messages import Severity
+from engine.domain.money import exact
 from engine.domain.orders import Order, OrderPurpose
 from engine.errors import OrderStateUnknown, RequestRefused
 from engine.storage.memory.tables import Tables
@@ -282,23 +283,34 @@ class Judge:
     def _books_agree(self, desk: Desk) -> None:
         wallet = Wallet.LINEAR if self._scenario.is_linear else Wallet.SPOT
         held = self._exchange.accounts.balances(ACCOUNT, wallet)
-        theirs = {balance.asset: balance.total for balance in held if balance.total}
-        ours = {asset: amount for asset, amount in desk.ledger.balances().items() if amount}
+        theirs = {balance.asset: balance.total for balance in held}
+        if self._scenario.is_linear:
+            self._positions_agree(desk, theirs)
+            ours = dict(desk.ledger.cash())
+        else:
+            ours = dict(desk.ledger.balances())
         for asset in sorted({*theirs, *ours}):
             a, b = ours.get(AssetId(asset), Decimal(0)), theirs.get(asset, Decimal(0))
             if a != b:
                 self.broken("ledger equals the exchange's books", f"{asset}: ours {a}, theirs {b}")
-        if not self._scenario.is_linear:
-            return
-        positions = {
-            self._directory.instrument_id(one.symbol): one.quantity
-            for one in self._exchange.accounts.positions(ACCOUNT)
-        }
+
+    def _positions_agree(self, desk: Desk, cash: dict[str, Decimal]) -> None:
+        """Compare positions, and take what they cost from the wallet: what is left is cash.
+
+        How much of a wallet is realised depends on whose average cost is asked, a book's or the
+        account's; the cash does not.
+        """
+        nets: dict[InstrumentId, Decimal] = {}
+        with exact():
+            for held in self._exchange.accounts.positions(ACCOUNT):
+                asset = self._exchange.market(held.symbol).settle_asset
+                cash[asset] -= held.entry_value
+                nets[self._directory.instrument_id(held.symbol)] = held.quantity
         for instrument_id in self._directory.markets:
-            net, real = desk.ledger.net_quantity(instrument_id), positions.get(instrument_id)
-            if net != (real or Decimal(0)):
+            ours, theirs = desk.ledger.net_quantity(instrument_id), nets.get(instrument_id)
+            if ours != (theirs or Decimal(0)):
                 self.broken(
-                    "books sum to the venue's position", f"{instrument_id}: {net}, theirs {real}"
+                    "books sum to the venue's position", f"{instrument_id}: {ours}, theirs {theirs}"
                 )
 
     def _orders_agree(self, desk: Desk) -> None:

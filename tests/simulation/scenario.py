@@ -62,13 +62,13 @@ def drawn(seed: int, mood: Mood, *, seconds: float = DAY, symbols: int | None = 
     markets = tuple(_market(base, is_linear=is_linear) for base in _BASES[:count])
     tempers: dict[RunId, Temper] = {}
     runs: list[Run] = []
+    pair = markets[2:] if count == 4 and draw.random() < 0.5 else ()  # one run decides for both
     for number, market in enumerate(markets):
-        run = _run(f"run{number}", (market,))
-        runs.append(run)
-        tempers[run.id] = tempered(draw, short=is_linear)
-    if count > 1 and draw.random() < 0.5:  # a second book on one of the instruments
-        run = _run("pair", markets[:2])
-        runs.append(run)
+        if market not in pair:
+            runs.append(_run(f"run{number}", (market,)))
+    if pair:
+        runs.append(_run("pair", pair))
+    for run in runs:
         tempers[run.id] = tempered(draw, short=is_linear)
     return Scenario(
         seed=seed,

@@ -89,7 +89,7 @@ class Auditor:
         except Failure as failure:
             if failure.trouble in _NOT_TOLD:  # test networks and demo trading lack it
                 return None
-            raise failure.error from failure
+            raise failure.error from failure.__cause__
         return as_object(answer)
 
     def _check_key(self, question: KeyQuestion, answer: JsonObject, now: datetime) -> None:

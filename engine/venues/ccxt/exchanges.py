@@ -100,6 +100,12 @@ _BINANCE_PREFIXES = {
     "adl_autoclose": "deleveraging",
     "settlement_autoclose-": "settlement",
     "delivery_autoclose-": "settlement",
+    # its own website and apps, and other programs that registered with it
+    "web_": "by hand",
+    "ios_": "by hand",
+    "and_": "by hand",
+    "electron_": "by hand",
+    "x-": "by hand",
 }
 _BINANCE_OPTIONS: Mapping[str, object] = {
     "fetchCurrencies": False,

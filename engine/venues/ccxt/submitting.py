@@ -64,7 +64,7 @@ class Submitter:
         except Failure as failure:
             if failure.trouble is Trouble.DUPLICATE:
                 return await self._there_already(order, failure)
-            raise failure.error from failure
+            raise failure.error from failure.__cause__
         return self._accepted(order, answer)
 
     async def cancel(self, order: Order) -> None:

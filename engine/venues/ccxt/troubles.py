@@ -183,5 +183,7 @@ def sentence(venue: str, subject: str, trouble: Trouble, operation: Operation, w
     """
     said = f' ("{words}")' if words else ""
     after = (_DOUBT if trouble is Trouble.UNKNOWN else _AFTER)[operation]
+    if trouble is Trouble.NOT_FOUND and operation is Operation.CANCEL:
+        after = "There is nothing to cancel."
     to_do = _TO_DO.get(trouble, "")
     return f"{venue}, {subject}: {trouble}{said}. {after} {to_do}".rstrip()

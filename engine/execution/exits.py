@@ -70,12 +70,13 @@ def wanted_exits(
 ) -> tuple[WantedExit, ...]:
     """Return what should rest at the venue for a position of `quantity` (signed).
 
-    The stop covers all of it; rungs of the ladder cover their part of the entry, never more
+    The stop covers all of it that can be sold: a fee taken from what was bought leaves a remainder
+    below the quantity increment. Rungs of the ladder cover their part of the entry, never more
     together than what is held.
     """
-    held = abs(quantity)
+    held = instrument.round_quantity(abs(quantity))
     exits: list[WantedExit] = []
-    if state.stop_price is not None:
+    if state.stop_price is not None and held > 0:
         price = instrument.round_price(state.stop_price)
         exits.append(WantedExit(price=price, quantity=held, rung=-1))
     left = held

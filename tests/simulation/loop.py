@@ -229,12 +229,12 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         """
         before = events._get_running_loop()
         events._set_running_loop(self)
-        for task in self._tasks:
+        while self._tasks:  # clean-up may make new ones
+            task = self._tasks.pop()
             if not task.done():
                 task._log_destroy_pending = False  # type: ignore[attr-defined]
                 _close(task.get_coro())
         events._set_running_loop(before)
-        self._tasks.clear()
         self._ready[:] = [turn for turn in self._ready if isinstance(turn, WorldTimer)]
         self._timers[:] = [entry for entry in self._timers if isinstance(entry[2], WorldTimer)]
         heapify(self._timers)

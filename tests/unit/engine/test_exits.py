@@ -73,6 +73,12 @@ def test_a_ladder_covers_its_parts_and_the_stop_all_of_it() -> None:
     assert (second.price, second.quantity) == (110, D("2.5"))
 
 
+def test_a_stop_is_for_what_can_be_sold_of_a_position_that_paid_its_fee_in_kind() -> None:
+    state = plan_state(ExitPlan(stop=D("0.02")), quantity=D("0.9991"))
+    assert [w.quantity for w in wanted_exits(state, D("0.9991"), SPOT)] == [D("0.999")]
+    assert wanted_exits(state, D("0.0009"), SPOT) == ()
+
+
 def test_rungs_never_cover_more_than_is_held() -> None:
     state = plan_state(ExitPlan(take_profits=LADDER))
     assert [w.quantity for w in wanted_exits(state, D(6), SPOT)] == [5, 1]

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
-from sandbox.exchange.core import Exchange, Market, linear, spot
+from sandbox.exchange.core import Exchange, Liquidity, Market, linear, spot
 from sandbox.exchange.core.kinds import Wallet
 from sandbox.exchange.server import ExchangeServer, ServerSettings, wall_ms
 
@@ -31,13 +32,20 @@ _PATIENT_MS = 3_600_000
 FUNDS = {"USDT": Decimal(100_000), "BTC": Decimal(2), "ETH": Decimal(20)}
 
 
-def usual_markets() -> list[Market]:
-    """BTC and ETH against USDT; a contract's name in the core ends in -PERP."""
+def usual_markets(points_per_minute: int = 60) -> list[Market]:
+    """BTC and ETH against USDT, a price a second; a contract's core name ends in -PERP."""
+    crowd = Liquidity(points_per_minute=points_per_minute)
+    ether = {"start_price": Decimal(3000), "liquidity": replace(crowd, level_size=Decimal(10))}
     return [
-        spot("BTCUSDT", "BTC", "USDT"),
-        spot("ETHUSDT", "ETH", "USDT", step=Decimal("0.0001"), min_quantity=Decimal("0.0001")),
-        linear("BTCUSDT-PERP", "BTC", "USDT"),
-        linear("ETHUSDT-PERP", "ETH", "USDT", tick=Decimal("0.01")),
+        spot("BTCUSDT", "BTC", "USDT", liquidity=crowd),
+        spot(
+            *("ETHUSDT", "ETH", "USDT"),
+            step=Decimal("0.0001"),
+            min_quantity=Decimal("0.0001"),
+            **ether,
+        ),
+        linear("BTCUSDT-PERP", "BTC", "USDT", liquidity=crowd),
+        linear("ETHUSDT-PERP", "ETH", "USDT", tick=Decimal("0.01"), **ether),
     ]
 
 
@@ -58,6 +66,11 @@ class ScriptedVenue:
     def listeners(self) -> list[str]:
         """What clients are subscribed to: streams by name, accounts as `user:NAME`."""
         return self.server.binance.subscriptions()
+
+    async def until_heard(self, number: int = 1) -> None:
+        """Wait until clients have at least that many subscriptions."""
+        while len(self.listeners()) < number:
+            await self.server.binance.changed.wait()
 
     def step(self, span_ms: int) -> None:
         """Move the exchange on at once; the clients that were made here keep up with it."""
@@ -135,7 +148,7 @@ async def scripted_exchange(
     markets: Sequence[Market] | None = None,
     seed: int = 7,
     live: bool = False,
-    warm_up_minutes: int = 120,
+    warm_up_minutes: int = 30,
     funds: Mapping[str, Decimal] = FUNDS,
     hedge_mode: bool = False,
     limits_enforced: bool = False,

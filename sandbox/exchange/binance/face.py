@@ -27,6 +27,7 @@ from sandbox.exchange.binance.wirejson import dump
 from sandbox.exchange.core import Effect, Exchange
 from sandbox.exchange.core.events import Event
 from sandbox.exchange.core.kinds import MarketKind
+from sandbox.signals import Signal
 
 _HOST = r"/{host:[a-z0-9.-]*binance(?:future|)\.[a-z]+(?::[0-9]+)?}"
 _REST = ("/api/{rest:.*}", "/sapi/{rest:.*}", "/fapi/{rest:.*}")
@@ -51,9 +52,13 @@ class BinanceFace:
         self.parts = {
             kind: Part(exchange, kind, limits_enforced=limits_enforced) for kind in MarketKind
         }
+        self.changed = Signal()
         delivery = Delivery(exchange)
-        self.users = UserStreams(self.parts, delivery)
-        self.streams = {kind: MarketStreams(part, delivery) for kind, part in self.parts.items()}
+        self.users = UserStreams(self.parts, delivery, self.changed.notify)
+        self.streams = {
+            kind: MarketStreams(part, delivery, self.changed.notify)
+            for kind, part in self.parts.items()
+        }
         self.requests = Requests(
             exchange,
             self.parts,

@@ -73,7 +73,9 @@ class Stream:
 class MarketStreams:
     """The public streams of one half of Binance."""
 
-    def __init__(self, part: Part, delivery: Delivery) -> None:
+    def __init__(self, part: Part, delivery: Delivery, changed: Callable[[], None]) -> None:
+        """`changed` is called when somebody begins to listen."""
+        self._changed = changed
         self._part = part
         self._data = part.exchange.data
         self._delivery = delivery
@@ -96,6 +98,7 @@ class MarketStreams:
             if not stream.sockets:
                 self._open(stream)
             stream.sockets[socket] = None
+        self._changed()
 
     def unsubscribe(self, socket: Socket, names: Iterable[str]) -> None:
         """Let `socket` hear no more of streams."""

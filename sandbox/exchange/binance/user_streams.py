@@ -53,7 +53,11 @@ class _AccountUpdate:
 class UserStreams:
     """Who hears of which account, and what they hear."""
 
-    def __init__(self, parts: Mapping[MarketKind, Part], delivery: Delivery) -> None:
+    def __init__(
+        self, parts: Mapping[MarketKind, Part], delivery: Delivery, changed: Callable[[], None]
+    ) -> None:
+        """`changed` is called when somebody begins to listen."""
+        self._changed = changed
         self._parts = parts
         self._delivery = delivery
         self._listeners: dict[int, _Listener] = {}
@@ -74,6 +78,7 @@ class UserStreams:
         self._listeners[number] = _Listener(
             socket, account, kind, lambda frame: wrap(number, frame)
         )
+        self._changed()
         return number
 
     def remove(self, number: int) -> None:

@@ -50,7 +50,7 @@ class Gaps:
         """
         missed: list[Bar] = []
         complete = True
-        for name in list(names):
+        for name in sorted(names):
             since = self._market.unmatched_since(name)
             if since is None:
                 continue

@@ -85,7 +85,7 @@ class PaperMarket:
             for one in kept.taken:
                 if one.instrument_id in self._depths:
                     self._depths[one.instrument_id].restore(one)
-        self._travelling = [one for mine in self.book.live.values() for one in mine.values()]
+        self._travelling = [one for one in self.book.orders.values() if one.is_live]
 
     # --- orders ---------------------------------------------------------------------------
 

@@ -57,9 +57,9 @@ class Floor:
         return self._note(self.market.print_trade(trade, self.now))
 
     def closes(self, bar: Bar) -> list[Fill]:
-        """Show a closed bar at its end."""
-        self.now = max(self.now, bar.end)
-        return self._note(self.market.match_bar(bar))
+        """Show a closed bar, at its end or later."""
+        fills = self.later(max((bar.end - self.now).total_seconds(), 0))
+        return fills + self._note(self.market.match_bar(bar))
 
     def working(self, order: Order) -> WorkingOrder:
         return self.book.orders[order.client_order_id]

@@ -208,12 +208,7 @@ class Judge:
         if not keys:
             return []
         resting = self._resting_stops()
-        return [
-            key
-            for key in keys
-            if resting.get((key[0], key[1]), Decimal(0))
-            < abs(desk.position(key[0], key[1]).quantity)
-        ]
+        return [key for key in keys if resting.get((key[0], key[1]), 0) < _sellable(desk, key)]
 
     def _resting_stops(self) -> dict[tuple[str, InstrumentId], Decimal]:
         found: dict[tuple[str, InstrumentId], Decimal] = {}
@@ -336,6 +331,12 @@ class Judge:
             for event_id in self._mailbox.arrived
             if self._mailbox.severities[event_id].rank >= Severity.WARNING.rank
         )
+
+
+def _sellable(desk: Desk, key: PlanKey) -> Decimal:
+    """Return what an exit can be for: a remainder below the increment can't be sold by anybody."""
+    held = abs(desk.position(key[0], key[1]).quantity)
+    return desk.instruments[key[1]].round_quantity(held)
 
 
 def _described(order: Order) -> str:

@@ -50,14 +50,18 @@ def connection(settings: CcxtSettings, library: Library) -> Connection:
     """Make the client from the loaded library."""
     bare = library.client({"enableRateLimit": False})
     quirks = quirks_of(settings.exchange, settings.market, cast(Features, bare))
+    return Connection(settings, library, quirks, fresh_client(settings, library, quirks))
+
+
+def fresh_client(settings: CcxtSettings, library: Library, quirks: Quirks) -> CcxtClient:
+    """Make a client with a session of its own, set up as the settings say."""
     client = library.client(_configuration(settings, quirks))
     switches = cast(_Switches, client)
     switches.number = str
     _choose_environment(settings, quirks, switches)
-    api = client.urls.get("api")
-    client.urls["api"] = redirected(api, settings.urls)
+    client.urls["api"] = redirected(client.urls.get("api"), settings.urls)
     watch(client)
-    return Connection(settings, library, quirks, client)
+    return client
 
 
 def validity(settings: CcxtSettings, quirks: Quirks) -> timedelta:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import structlog
 
@@ -18,7 +19,7 @@ from engine.venues.ccxt.asking import Requests
 from engine.venues.ccxt.backoff import Draw
 from engine.venues.ccxt.budget import RateBudget, limits_of
 from engine.venues.ccxt.client import CcxtClient
-from engine.venues.ccxt.connecting import Connection
+from engine.venues.ccxt.connecting import Connection, fresh_client
 from engine.venues.ccxt.fields import as_decimal, as_int
 from engine.venues.ccxt.gate import Gate, Urgency
 from engine.venues.ccxt.history import HistoryReader
@@ -29,6 +30,15 @@ from engine.venues.ccxt.troubles import Operation
 
 _LOG = structlog.get_logger(__name__)
 _SLOWEST_PACE_MS = 1_000.0
+
+
+class Feeding(Protocol):
+    """A stream, as far as its health is told."""
+
+    @property
+    def connected(self) -> bool: ...
+    @property
+    def last_message_at(self) -> datetime | None: ...
 
 
 class Session:
@@ -45,6 +55,7 @@ class Session:
         self.settings = connection.settings
         self.quirks = connection.quirks
         self.client: CcxtClient = connection.client
+        self._clients = [connection.client]
         self.wall = wall
         self._account_id = account_id
         self._file = MarketFile(connection.settings, wall)
@@ -138,13 +149,19 @@ class Session:
         """Return the venue's clock less ours, as measured."""
         return timedelta(milliseconds=self.skew.skew_ms or 0)
 
-    def vitals(self, *, connected: bool, note: str) -> VenueVitals:
+    def vitals(self, *, feed: "Feeding | None", note: str) -> VenueVitals:
+        """Put together what the gate, the clock and the stream say of themselves.
+
+        Args:
+            feed: The running stream; None before the first: then a market list counts.
+        """
         gate = self.gate.vitals()
         stale = "" if self.markets is None else self.markets.stale
+        times = (gate.last_answer_at, None if feed is None else feed.last_message_at)
         return VenueVitals(
             name=self.settings.name,
-            connected=connected,
-            last_message_at=gate.last_answer_at,
+            connected=self._access is not None if feed is None else feed.connected,
+            last_message_at=max((at for at in times if at is not None), default=None),
             latency_ms=gate.latency_ms,
             clock_skew_ms=self.skew.skew_ms,
             budget_used=gate.budget_used,
@@ -152,9 +169,23 @@ class Session:
             note="; ".join(part for part in (note, stale) if part),
         )
 
+    async def another_client(self) -> CcxtClient:
+        """Make a client with the same key and sockets of its own; it ends with the session.
+
+        Raises:
+            VenueUnavailable: There is no market list.
+        """
+        await self.access()
+        client = fresh_client(self.settings, self.connection.library, self.quirks)
+        if self.markets is not None:
+            await self.adopt(client, self.markets)
+        client.options["timeDifference"] = self.client.options.get("timeDifference", 0)
+        self._clients.append(client)
+        return client
+
     async def close(self) -> None:
         self._file.close()
-        await self.client.close()
+        await asyncio.gather(*(client.close() for client in self._clients))
 
     def _readable(self, markets: Markets) -> Mapping[InstrumentId, Instrument]:
         """Return the instruments of the list, the configured ones first.
@@ -206,4 +237,5 @@ class Session:
 
     def _adjust(self, skew_ms: int) -> None:
         """The library stamps its requests with our clock less this."""
-        self.client.options["timeDifference"] = -skew_ms
+        for client in self._clients:
+            client.options["timeDifference"] = -skew_ms

@@ -34,6 +34,8 @@ from engine.venues.ccxt.quirks import FindOrder, Quirks, StopStyle
 from engine.venues.ccxt.sending import Sendings
 from engine.venues.ccxt.session import Session
 from engine.venues.ccxt.settings import CcxtSettings
+from engine.venues.ccxt.streaming import Streams
+from engine.venues.ccxt.streams.feed import Feed
 from engine.venues.ccxt.submitting import Submitter
 from engine.venues.ccxt.troubles import Operation
 
@@ -79,6 +81,8 @@ class CcxtVenue:
         self._quirks = connection.quirks
         self._settings = connection.settings
         self._parts: _Parts | None = None
+        self._streams = Streams(self._session, draw)
+        self._feed: Feed[VenueMessage] | None = None
         self._sendings = Sendings(wall, self._session.offset, self._session.time)
         self.capabilities = capabilities_of(connection.quirks)
 
@@ -132,10 +136,20 @@ class CcxtVenue:
     ) -> Bars:
         return await self._session.history(instrument_id, timeframe, before=before, limit=limit)
 
-    def stream(
+    async def stream(
         self, subscriptions: Iterable[tuple[InstrumentId, Timeframe]]
     ) -> AsyncIterator[VenueMessage]:
-        raise NotImplementedError
+        """Yield bars, and the account's orders, fills and flows, from now on."""
+        parts = await self._ready()
+        series = list(dict.fromkeys(subscriptions))
+        feed = await self._streams.venue(series, parts.access, parts.reader)
+        feed.add("clock", self._session.skew.run)
+        self._feed = feed
+        try:
+            async for message in feed:
+                yield message
+        finally:
+            await feed.close()
 
     async def cancel_all_after(self, seconds: int) -> None:
         """Arm or disarm the exchange's timer; one that is kept by symbol is set for each of ours.
@@ -160,9 +174,11 @@ class CcxtVenue:
 
     def vitals(self) -> VenueVitals:
         note = NO_IDS if self._quirks.find is FindOrder.BY_MATCH else ""
-        return self._session.vitals(connected=self._parts is not None, note=note)
+        return self._session.vitals(feed=self._feed, note=note)
 
     async def close(self) -> None:
+        if self._feed is not None:
+            await self._feed.close()
         await self._session.close()
 
     def _dead_man_params(self, seconds: int) -> list[dict[str, object]]:

@@ -59,6 +59,9 @@ class AccountLane:
 
     Args:
         emit: Takes each message; fills come before the order reports that count them.
+
+    Attributes:
+        began: Fills are told from a little before this instant on, on the venue's clock.
     """
 
     def __init__(
@@ -88,7 +91,7 @@ class AccountLane:
         self._holding_since: float | None = None
         self._broken_at = around.wall.monotonic()
         self._breaks = 0
-        self._began = self._complete_until = venue_now()  # all fills before are known
+        self.began = self._complete_until = venue_now()  # all fills before are known
         self._first = True
         self._wake = asyncio.Event()
         self._money_moved = asyncio.Event()
@@ -97,7 +100,7 @@ class AccountLane:
         """Work until cancelled."""
         tap, watches = self._around.tap, self._watches()
         tap.listen(self._frame, early=False)
-        tap.on_connection(self._wake.set)
+        tap.on_connection(self._connected)
         self._around.link.expect(ACCOUNT)
         self._broken_at = self._holding_since = self._around.wall.monotonic()
         try:
@@ -135,11 +138,10 @@ class AccountLane:
             return
         if any(match.matches(message) for match in self._quirks.money_moved):
             self._money_moved.set()
+        client, reader = self._client, self._reader
         try:
-            fills = [self._reader.fill(new) for new in self._new_trades.take(self._client.myTrades)]
-            reports = [
-                self._reader.order(new) for new in self._new_orders.take(self._client.orders)
-            ]
+            reports = [reader.order(new) for new in self._new_orders.take(client.orders)]
+            fills = [reader.fill(new) for new in self._new_trades.take(client.myTrades)]
         except GARBAGE as exc:
             _log.warning("a message of the account can't be read", problem=repr(exc)[:200])
             self._around.tap.cut("a message of the account could not be read")
@@ -178,6 +180,13 @@ class AccountLane:
                 self._emit(OrderReported(advanced))
         return new
 
+    def _connected(self) -> None:
+        """A break that nobody was waiting for shows only in the next connection."""
+        self._breaks += 1
+        if self._whole:
+            self._broke("it was connected anew")
+        self._wake.set()
+
     def _broke(self, reason: str) -> None:
         """Hold what comes from now on: something may be missing before it."""
         for group in self._quirks.sessions:
@@ -215,7 +224,9 @@ class AccountLane:
     async def _caught_up(self) -> bool:
         """Ask for what was missed; tell whether the stream held meanwhile."""
         breaks = self._breaks
-        return await self._ask() is not None and breaks == self._breaks
+        if await self._ask() is None:
+            return False
+        return breaks == self._breaks and self._around.tap.connected_for is not None
 
     async def _check(self) -> None:
         """Compare once with REST while the stream is up."""
@@ -266,7 +277,7 @@ class AccountLane:
             return None
         if self._first:  # whoever starts a stream has just read the open orders himself
             self._first = False
-            reports = [r for r in reports if not self._is_old(r, self._began - overlap)]
+            reports = [r for r in reports if not self._is_old(r, self.began - overlap)]
         new = self._tell(fills, reports)
         self._complete_until = began
         return new
@@ -281,7 +292,7 @@ class AccountLane:
     async def _keep_flows(self) -> None:
         """Ask for money that moved: on a timer, and soon after a frame told of some."""
         policy, wall = self._around.policy, self._around.wall
-        since = self._began
+        since = self.began
         while True:
             began = self._venue_now()
             try:

@@ -72,7 +72,7 @@ class StreamPolicy:
     hold: float = 10.0
     flows: float = 300.0
     first_pause: float = 0.25
-    longest_pause: float = 30.0
+    longest_pause: float = 10.0
     keep_alive: float = 10.0
     levels: int = 20
 

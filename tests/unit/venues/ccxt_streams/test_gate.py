@@ -320,7 +320,5 @@ async def test_an_order_limit_binds_orders_only(wall: FakeWallClock, server: Ser
         (ConnectionResetError("x"), Verdict.FAILED),
     ],
 )
-def test_an_exception_is_judged_by_what_it_says(
-    exc: Exception, verdict: Verdict
-) -> None:
+def test_an_exception_is_judged_by_what_it_says(exc: Exception, verdict: Verdict) -> None:
     assert judged(exc) is verdict

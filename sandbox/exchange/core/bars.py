@@ -43,6 +43,7 @@ class BarSeries:
         self.rows: list[Row] = []
         self.start_ms = start_ms
         self.close = price
+        self._merged: dict[tuple[Interval, int], Row | None] = {}
         self._clear()
 
     def _clear(self) -> None:
@@ -96,18 +97,28 @@ class BarSeries:
             if len(self.rows) > _KEPT + _KEPT // 4:
                 del self.rows[:-_KEPT]
         self.start_ms = start_ms
+        if self._merged:
+            self._merged.clear()
         self._clear()
         return row
 
     def row(self, interval: Interval, now_start_ms: int) -> Row | None:
         """Return the bar of `interval` that holds the minute `now_start_ms`, as far as it is."""
         start_ms = now_start_ms - now_start_ms % interval.ms
-        first = bisect_left(self.rows, start_ms, key=_START)
-        last = bisect_right(self.rows, now_start_ms, key=_START)
-        parts = self.rows[first:last]
-        if self.start_ms <= now_start_ms and (forming := self.forming()) is not None:
-            parts.append(forming)
-        return merged(parts, start_ms)
+        done = self._done(interval, start_ms, now_start_ms)
+        forming = self.forming() if self.start_ms <= now_start_ms else None
+        if interval is Interval.M1:
+            return forming or done
+        return merged([row for row in (done, forming) if row is not None], start_ms)
+
+    def _done(self, interval: Interval, start_ms: int, now_start_ms: int) -> Row | None:
+        """Return the closed minutes of a bar, merged; remembered until the next one closes."""
+        key = (interval, now_start_ms)
+        if key not in self._merged:
+            first = bisect_left(self.rows, start_ms, key=_START)
+            last = bisect_right(self.rows, now_start_ms, key=_START)
+            self._merged[key] = merged(self.rows[first:last], start_ms)
+        return self._merged[key]
 
     def read(
         self, interval: Interval, start_ms: int | None, end_ms: int | None, limit: int

@@ -6,7 +6,13 @@ from dataclasses import replace
 
 from sandbox.exchange.core.events import AlgoUpdated
 from sandbox.exchange.core.journal import Act
-from sandbox.exchange.core.kinds import AlgoStatus, EndReason, OrderStatus, TriggerPrice
+from sandbox.exchange.core.kinds import (
+    AlgoStatus,
+    EndReason,
+    MarketStatus,
+    OrderStatus,
+    TriggerPrice,
+)
 from sandbox.exchange.core.liquidations import Liquidations
 from sandbox.exchange.core.matching import Matching
 from sandbox.exchange.core.orders import AlgoOrder
@@ -41,7 +47,7 @@ class Consequences:
                 self._expire_reduce_only(pit)
             if pit.triggers and self._fire(pit):
                 continue
-            if pit.holders:
+            if pit.holders and pit.status is MarketStatus.TRADING:
                 self._liquidations.check(pit)
             if not pit.flattened:
                 break
@@ -49,7 +55,7 @@ class Consequences:
 
     def _fire(self, pit: Pit) -> bool:
         """Fire the first trigger that is due; False when none is or the market stands still."""
-        if pit.status.value != "trading":
+        if pit.status is not MarketStatus.TRADING:
             return False
         due = pit.triggers.pop_due(TriggerPrice.LAST, pit.last)
         if due is None:

@@ -58,8 +58,8 @@ class History:
         self._state.account(account)
         if symbol:
             self._state.pit(symbol)
-            return tuple(store.open_orders(account, symbol))
-        found = [order for name in self._state.pits for order in store.open_orders(account, name)]
+        names = [symbol] if symbol else list(self._state.pits)
+        found = [order for name in names for order in store.open_orders(account, name)]
         return tuple(sorted(found, key=lambda order: order.order_id))
 
     def orders(

@@ -258,6 +258,9 @@ class Interventions:
         pit.frozen = None
         self._publishing.after(pit)
 
+    def is_frozen(self, symbol: str) -> bool:
+        return self._state.pit(symbol).frozen is not None
+
     def forget(self, order_id: int) -> None:
         """Let an ended order without a fill vanish from every query.
 

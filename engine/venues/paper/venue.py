@@ -170,6 +170,9 @@ class PaperVenue:
                 if (passed_on := _passed_on(came, wanted)) is not None:
                     yield passed_on
         finally:
+            if self._turns is turns:  # no other stream has taken over
+                self._turns = None
+                account.market.look_away()
             await turns.close()
 
     def _watched(self, account: PaperAccount, wanted: set[Subscription]) -> set[Subscription]:

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from engine.desk.day import day_figures, day_named, day_of
 from engine.desk.describe import order_view, position_views, run_views
+from engine.desk.differing import reconciliation_view, venues_view, waiting_lines
 from engine.desk.figures import Figures
 from engine.desk.state import Desk
 from engine.desk.trades import trade_view
@@ -27,10 +28,12 @@ from engine.domain.queries import (
     GetOrders,
     GetPnl,
     GetPositions,
+    GetReconciliation,
     GetReport,
     GetStatus,
     GetStrategies,
     GetTrades,
+    GetVenues,
     PreviewClose,
     PreviewRearm,
 )
@@ -54,9 +57,11 @@ from engine.domain.views import (
     PreviewLine,
     PreviewRearmView,
     PreviewView,
+    ReconciliationView,
     StatusView,
     StrategiesView,
     TradesView,
+    VenuesView,
 )
 from engine.ports import MessageBus
 
@@ -88,6 +93,8 @@ class Queries:
         _answer(bus, GetReport, self.report)
         _answer(bus, GetHealth, self.health)
         _answer(bus, GetInstruments, self.instruments)
+        _answer(bus, GetReconciliation, self.reconciliation)
+        _answer(bus, GetVenues, self.venues)
         _answer(bus, PreviewClose, self.preview_close)
         _answer(bus, PreviewRearm, self.preview_rearm)
 
@@ -120,7 +127,7 @@ class Queries:
             f"{run.name}: {run.paused_reason}" for run in desk.runs.values() if run.paused_reason
         )
         blocked = (f"{name}: {reason}" for name, reason in desk.blocked.items())
-        return (*paused, *blocked)
+        return (*paused, *blocked, *waiting_lines(desk))
 
     async def strategies(self, query: GetStrategies) -> StrategiesView:
         desk = self._desk
@@ -344,9 +351,20 @@ class Queries:
         )
 
     def _engine(self) -> ComponentHealth:
-        desk = self._desk
-        state = ComponentState.DEGRADED if self._waiting() else ComponentState.OK
-        return ComponentHealth(name="engine", state=state, detail=f"{len(desk.orders)} open orders")
+        waiting = self._waiting()
+        state = ComponentState.DEGRADED if waiting else ComponentState.OK
+        detail = f"{len(self._desk.orders)} open orders"
+        if waiting:
+            detail += f"; {len(waiting)} things wait: {waiting[0]}"
+        return ComponentHealth(name="engine", state=state, detail=detail)
+
+    # --- the venue ---------------------------------------------------------------------------
+
+    async def reconciliation(self, query: GetReconciliation) -> ReconciliationView:
+        return reconciliation_view(self._desk)
+
+    async def venues(self, query: GetVenues) -> VenuesView:
+        return venues_view(self._desk)
 
     # --- previews ----------------------------------------------------------------------------
 

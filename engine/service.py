@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 
@@ -10,12 +11,14 @@ from engine.desk.figures import Figures
 from engine.desk.state import Changes, Desk
 from engine.domain.accounts import Latch
 from engine.domain.commands import (
+    AnswerDifference,
     ClosePosition,
     Flatten,
     HandToManual,
     Kill,
     PauseRuns,
     Rearm,
+    Reconcile,
     ResumeRuns,
     StartRuns,
     StopRuns,
@@ -24,22 +27,30 @@ from engine.domain.events import DataEnded, FeedInterrupted
 from engine.domain.records import CatchUp, JobClock
 from engine.domain.runs import Run
 from engine.handlers.bars import BarCloses
+from engine.handlers.catching_up import CatchingUp
 from engine.handlers.commands import Audited
+from engine.handlers.deadman import DeadMan
+from engine.handlers.differences import Answers
 from engine.handlers.doubts import Doubts
 from engine.handlers.fills import Fills
+from engine.handlers.flows import Flows
 from engine.handlers.halt import Halt
 from engine.handlers.housekeeping import Housekeeping
 from engine.handlers.jobs import Jobs, JobSpec
+from engine.handlers.netting import Netting
 from engine.handlers.orders import Orders
 from engine.handlers.positions import Positions
 from engine.handlers.protection import Protection
+from engine.handlers.reconciling import Reconciler
 from engine.handlers.reporting import Reporting
 from engine.handlers.runs import Runs
+from engine.handlers.saying import Saying
 from engine.handlers.startup import Startup
 from engine.ports import (
     BarsClosed,
     ConnectionChanged,
     FillReported,
+    FlowReported,
     OrderReported,
     ReplayEnded,
     Scheduler,
@@ -56,6 +67,8 @@ class ServiceSettings:
     """Attributes:
     version: Shown in /version and the first message.
     mark_every_seconds: Market time between equity marks.
+    reconcile_every_seconds: Wall time between comparisons with the venue.
+    dead_man_seconds: Of the venue's cancel-all-after timer; 0: it is not used.
     reports: Tell the day at its cut (off in backtests).
     stop_at_end: `run` returns when recorded data is used up (backtests), instead of staying up.
     """
@@ -63,6 +76,8 @@ class ServiceSettings:
     version: str
     pid: int
     mark_every_seconds: int = 900
+    reconcile_every_seconds: int = 60
+    dead_man_seconds: int = 0
     reports: bool = True
     stop_at_end: bool = False
 
@@ -91,8 +106,11 @@ class EngineService:
         self._market_scheduler = market_scheduler
         self._wall_scheduler = wall_scheduler
         self._orders = Orders(desk)
-        self._protection = Protection(desk, self._orders)
-        self._fills = Fills(desk, self._orders, self._protection)
+        self._dead_man = DeadMan(desk, seconds=settings.dead_man_seconds)
+        self._protection = Protection(desk, self._orders, self._dead_man.before_stop)
+        netting = Netting(desk, self._protection)
+        self._fills = Fills(desk, self._orders, self._protection, netting)
+        self._flows = Flows(desk, netting)
         self._runs = Runs(desk, self._orders, self._protection)
         self._positions = Positions(desk, self._orders)
         self._halt = Halt(desk, self._orders)
@@ -100,13 +118,12 @@ class EngineService:
         self._reporting = Reporting(desk, figures)
         self._bars = BarCloses(desk, self._orders, self._protection, self._runs)
         self._doubts = Doubts(desk, self._orders, self._protection, self._bars.follow_up)
+        catching_up = CatchingUp(desk, self._orders, self._fills, self._flows, self._bars.follow_up)
+        self._reconciler = Reconciler(desk, catching_up, self._protection)
+        self._answers = Answers(desk, self._orders, netting)
+        self._saying = Saying(desk, version=settings.version)
         self._startup = Startup(
-            desk,
-            self._orders,
-            self._fills,
-            self._protection,
-            follow_up=self._bars.follow_up,
-            version=settings.version,
+            desk, self._orders, self._protection, self._reconciler, self._saying
         )
         self._jobs = Jobs(
             desk,
@@ -131,6 +148,8 @@ class EngineService:
         audited.register(bus, Flatten, self._positions.flatten)
         audited.register(bus, Kill, self._halt.kill, acts_first=True)
         audited.register(bus, Rearm, self._halt.rearm)
+        audited.register(bus, Reconcile, self._reconciler.on_command)
+        audited.register(bus, AnswerDifference, self._answers.answer)
         self.queries.register(bus)
 
     def _job_specs(self) -> tuple[JobSpec, ...]:
@@ -157,7 +176,7 @@ class EngineService:
             clock=JobClock.WALL,
             cadence="every 10s",
             catch_up=CatchUp.SKIP,
-            action=self._startup.beat,
+            action=self._saying.beat,
             durable=False,
         )
         housekeeping = JobSpec(
@@ -167,15 +186,32 @@ class EngineService:
             catch_up=CatchUp.ONCE,
             action=Housekeeping(self.desk).tidy,
         )
-        doubts = JobSpec(
-            key="orders in doubt",
-            clock=JobClock.WALL,
-            cadence="every 5s",
-            catch_up=CatchUp.SKIP,
-            action=self._doubts.resolve,
-            durable=False,
+        return (report, marks, heartbeat, housekeeping, *self._venue_specs(), *self._hours_specs())
+
+    def _venue_specs(self) -> tuple[JobSpec, ...]:
+        """What the venue is asked by wall time; where market time is real, stops are watched too."""
+        settings = self._settings
+        wanted = [
+            ("orders in doubt", 1, self._doubts.resolve),
+            ("reconciliation", settings.reconcile_every_seconds, self._reconciler.on_timer),
+            ("reconciliation wanted", 1, self._reconciler.when_wanted),
+        ]
+        if not self.desk.venue.capabilities.replayed:
+            wanted.append(("watch", 1, self._watch))
+        if settings.dead_man_seconds:
+            every = max(settings.dead_man_seconds // 3, 1)
+            wanted.append(("dead-man timer", every, self._dead_man.renew))
+        return tuple(
+            JobSpec(
+                key=key,
+                clock=JobClock.WALL,
+                cadence=f"every {seconds}s",
+                catch_up=CatchUp.SKIP,
+                action=action,
+                durable=False,
+            )
+            for key, seconds, action in wanted
         )
-        return (report, marks, heartbeat, housekeeping, doubts, *self._hours_specs())
 
     def _hours_specs(self) -> tuple[JobSpec, ...]:
         """Cancel resting entries at the end of the trading hours; a missed end is made up."""
@@ -228,8 +264,9 @@ class EngineService:
                 return
 
     async def _close(self) -> None:
+        await self._dead_man.disarm()
         if not self._settings.stop_at_end:
-            await self._startup.farewell("stopped in order")
+            await self._saying.farewell("stopped in order")
         await self.desk.venue.close()
         await self.desk.host.close()
 
@@ -244,6 +281,8 @@ class EngineService:
             await self._fills.book(message.fill)
         elif isinstance(message, OrderReported):
             await self._reported(message)
+        elif isinstance(message, FlowReported):
+            await self._flows.book(message.flow)
         elif isinstance(message, ConnectionChanged):
             await self._connection(message)
         elif isinstance(message, ReplayEnded):
@@ -257,6 +296,14 @@ class EngineService:
         if self.desk.plans:
             await self._protection.measure()
 
+    async def _watch(self, due: datetime) -> None:
+        """Do by the second what a replayed market's clock does: look at stops, end what is late."""
+        if not self.ready.is_set():
+            return
+        if self.desk.plans:
+            await self._protection.measure()
+        await self._bars.expire(self.desk.clock.now())
+
     async def _reported(self, message: OrderReported) -> None:
         """Put back a protective order that ended unfilled; follow up an entry out of time."""
         order = await self._orders.reported(message.report, self._bars.follow_up)
@@ -268,6 +315,7 @@ class EngineService:
 
     async def _connection(self, message: ConnectionChanged) -> None:
         if message.connected:
+            await self._reconciler.reconnected()
             return
         event = FeedInterrupted(
             **self.desk.fact("feed", message.message, self.desk.clock.now().isoformat()),

@@ -12,7 +12,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypedDict
 
+from engine.desk.activity import Activity
+from engine.desk.outside import Outside
 from engine.domain.accounts import Account, Latch, TradingMode, TradingState
+from engine.domain.differences import Difference, ReconciliationMark
 from engine.domain.entries import LedgerEntry
 from engine.domain.ids import (
     MANUAL_BOOK,
@@ -24,6 +27,7 @@ from engine.domain.ids import (
     InstrumentId,
     OrderGroupId,
     RunId,
+    VenueOrderId,
     digest_id,
 )
 from engine.domain.instruments import Instrument, InstrumentKind
@@ -79,12 +83,22 @@ class Changes:
     events: list[Event] = field(default_factory=list)
     runs: dict[RunId, Run] = field(default_factory=dict)
     plans: dict[PlanKey, ExitPlanState | None] = field(default_factory=dict)
+    differences: list[Difference] = field(default_factory=list)
+    reconciliation: ReconciliationMark | None = None
 
     def order(self, order: Order) -> None:
         self.orders[order.client_order_id] = order
 
     def __bool__(self) -> bool:
-        return bool(self.orders or self.entries or self.events or self.runs or self.plans)
+        return bool(
+            self.orders
+            or self.entries
+            or self.events
+            or self.runs
+            or self.plans
+            or self.differences
+            or self.reconciliation
+        )
 
 
 class Fact(TypedDict):
@@ -108,6 +122,8 @@ class Desk:
         recent: Ended ones, newest last.
         curve, drawdown: Equity at the stored marks, and how far it is below its peak.
         blocked: Instruments in which entries wait, with the reason.
+        activity: What is under way between us and the venue.
+        outside: What is held beside our books, and the differences that stand.
         day_mark: Equity at the last day cut, or at the opening; today's P&L starts from it.
         halted_outside: Set by the kill thread before the loop hears of it.
     """
@@ -145,6 +161,8 @@ class Desk:
         self.rates = RateBook(account.reporting, instruments, self.marks)
         self.latch: Latch | None = None
         self.blocked: dict[InstrumentId, str] = {}
+        self.activity = Activity()
+        self.outside = Outside()
         self.halted_outside = False
         self.curve: deque[EquityPoint] = deque(maxlen=self.settings.keep_equity_points)
         self.drawdown = DrawdownTracker()
@@ -219,6 +237,19 @@ class Desk:
             return order
         return next(
             (o for o in reversed(self.recent) if o.client_order_id == client_order_id), None
+        )
+
+    def find_venue_order(
+        self, instrument_id: InstrumentId, venue_order_id: VenueOrderId
+    ) -> Order | None:
+        """Return an order that is open or ended lately, by the venue's id."""
+        return next(
+            (
+                order
+                for order in (*self.orders.values(), *reversed(self.recent))
+                if order.venue_order_id == venue_order_id and order.instrument_id == instrument_id
+            ),
+            None,
         )
 
     # --- prices and value --------------------------------------------------------------------
@@ -335,6 +366,10 @@ class Desk:
                     await uow.exit_plans.delete(self.account.id, *key)
                 else:
                     await uow.exit_plans.save(plan)
+            for difference in changes.differences:
+                await uow.differences.save(difference)
+            if changes.reconciliation is not None:
+                await uow.reconciliations.save(changes.reconciliation)
             for event in changes.events:
                 await uow.events.add(event)
             await uow.commit()
@@ -354,6 +389,10 @@ class Desk:
         for order in changes.orders.values():
             self.put(order)
         self.runs.update(changes.runs)
+        for difference in changes.differences:
+            self.outside.put(difference)
+        if changes.reconciliation is not None:
+            self.outside.mark = changes.reconciliation
         for key, plan in changes.plans.items():
             if plan is None:
                 self.plans.pop(key, None)

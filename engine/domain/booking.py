@@ -21,12 +21,14 @@ from engine.domain.transfers import (
     deposit_entry,
     dust_transfer,
     found_position_entry,
+    moved_entries,
     split_entry,
     withdrawal_entry,
 )
 
 __all__ = [
     "Rates",
+    "account_fee_entry",
     "book_transfer_entries",
     "bust_entry",
     "cash_adjustment_entry",
@@ -39,6 +41,7 @@ __all__ = [
     "found_position_entry",
     "funding_entry",
     "interest_entry",
+    "moved_entries",
     "rates_of",
     "split_entry",
     "withdrawal_entry",
@@ -121,6 +124,30 @@ def fee_entry(
         value=None,
         rates=rates_of(rates),
         note=reference,
+    )
+
+
+def account_fee_entry(
+    *,
+    account_id: AccountId,
+    asset: AssetId,
+    amount: Decimal,
+    ts_event: datetime,
+    rates: Rates,
+    reference: str,
+    book_id: BookId = UNMANAGED_BOOK,
+    instrument: Instrument | None = None,
+) -> LedgerEntry:
+    """Return a fee that no fill explains; negative was paid."""
+    return _income(
+        EntryKind.FEE,
+        LedgerAccount.FEES,
+        (account_id, book_id, instrument, PositionSide.NET),
+        asset,
+        amount,
+        ts_event,
+        rates,
+        reference,
     )
 
 

@@ -13,6 +13,7 @@ from engine.domain.ids import (
     InstrumentId,
     VenueOrderId,
 )
+from engine.domain.money import exact
 from engine.domain.orders import OrderSide, PositionSide
 
 
@@ -74,6 +75,12 @@ class Difference:
     state: DifferenceState = DifferenceState.OPEN
     answered_at: datetime | None = None
     actor: str = ""
+
+    @property
+    def surplus(self) -> Decimal:
+        """How much more the venue has than is ours, signed."""
+        with exact():
+            return self.venue - self.ours
 
     @property
     def is_open(self) -> bool:

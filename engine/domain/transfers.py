@@ -196,6 +196,51 @@ def book_transfer_entries(
     return replace(out, reason=reason), replace(into, reason=reason)
 
 
+def moved_entries(
+    instrument: Instrument,
+    quantity: Decimal,
+    price: Decimal,
+    *,
+    account_id: AccountId,
+    from_book: BookId,
+    to_book: BookId,
+    ts_event: datetime,
+    rates: Rates,
+    reference: str,
+    reason: str,
+    side: PositionSide = PositionSide.NET,
+) -> tuple[LedgerEntry, LedgerEntry]:
+    """Return the two entries that book a trade of one book (signed `quantity`) to another.
+
+    As if the one had not made it and the other had, at `price`: a trade by hand that closed a
+    position of ours is netted so.
+    """
+    value = instrument.value(quantity, price)
+    out, into = (
+        LedgerEntry(
+            entry_id=entry_id_of("net", account_id, book, instrument.id, side, reference),
+            account_id=account_id,
+            book_id=book,
+            kind=EntryKind.TRANSFER,
+            ts_event=ts_event,
+            postings=trade_postings(instrument, amount, worth),
+            instrument_id=instrument.id,
+            position_side=side,
+            quantity=amount,
+            price=price,
+            value=worth,
+            reason=reason,
+            rates=rates_of(rates),
+            note=reference,
+        )
+        for book, amount, worth in (
+            (from_book, negated(quantity), negated(value)),
+            (to_book, quantity, value),
+        )
+    )
+    return out, into
+
+
 def _moved(
     position: Position,
     account_id: AccountId,

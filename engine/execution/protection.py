@@ -38,6 +38,7 @@ def protect(
     *,
     now: datetime,
     hold_targets: bool,
+    attempt: int = 0,
 ) -> ProtectionChange:
     """Return the orders that bring the venue in line with the plan.
 
@@ -45,6 +46,7 @@ def protect(
         state: The plan, None when there is none (then everything of the group goes).
         quantity: The position, signed; zero cancels all.
         working: Protective orders of the position that have not ended.
+        attempt: How many orders of it were in doubt and taken back: each try has ids of its own.
         hold_targets: The venue links exits, so take-profit rungs may rest beside the stop.
     """
     orders = [order for order in working if order.state is not OrderState.CANCEL_PENDING]
@@ -62,7 +64,7 @@ def protect(
         if match is not None:
             kept.add(match.client_order_id)
         else:
-            place.append(_order(state, quantity, exit_, now))
+            place.append(_order(state, quantity, exit_, now, attempt))
     stale = tuple(order for order in orders if order.client_order_id not in kept)
     return ProtectionChange(place=tuple(place), cancel=stale)
 
@@ -92,7 +94,9 @@ def _is(order: Order, wanted: WantedExit) -> bool:
     )
 
 
-def _order(state: ExitPlanState, quantity: Decimal, wanted: WantedExit, now: datetime) -> Order:
+def _order(
+    state: ExitPlanState, quantity: Decimal, wanted: WantedExit, now: datetime, attempt: int
+) -> Order:
     """Build one exit order; its id is a function of position, place, size and instant."""
     stop = wanted.is_stop
     identity = digest_id(
@@ -103,6 +107,7 @@ def _order(state: ExitPlanState, quantity: Decimal, wanted: WantedExit, now: dat
         state.position_side,
         f"exit {wanted.rung} {wanted.price} {wanted.quantity}",
         now.isoformat(),
+        *((f"attempt {attempt}",) if attempt else ()),
     )
     return Order(
         client_order_id=ClientOrderId(identity),

@@ -1,7 +1,7 @@
 """Asking a venue, and what its answer or silence means for the order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from engine.domain.orders import Order, OrderState
@@ -37,7 +37,14 @@ class Lost:
     message: str
 
 
-Answer = Accepted | Refused | Lost
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """The venue did not act on it, for sure, and may be asked the same again."""
+
+    message: str
+
+
+Answer = Accepted | Refused | Lost | Deferred
 
 
 async def submit(venue: Venue, order: Order) -> Answer:
@@ -46,8 +53,10 @@ async def submit(venue: Venue, order: Order) -> Answer:
         return Accepted(await venue.submit_order(order))
     except OrderStateUnknown as exc:
         return Lost(exc.user_message)
-    except (OrderRefused, RequestRefused) as exc:
+    except OrderRefused as exc:
         return Refused(exc.user_message)
+    except RequestRefused as exc:
+        return Deferred(exc.user_message)
 
 
 async def cancel(venue: Venue, order: Order) -> Answer | None:
@@ -56,7 +65,9 @@ async def cancel(venue: Venue, order: Order) -> Answer | None:
         await venue.cancel_order(order)
     except OrderNotFound:
         return await look_up(venue, order)
-    except (OrderStateUnknown, RequestRefused, VenueUnavailable) as exc:
+    except RequestRefused as exc:
+        return Deferred(exc.user_message)
+    except (OrderStateUnknown, VenueUnavailable) as exc:
         return Lost(exc.user_message)
     return None
 
@@ -65,19 +76,29 @@ async def look_up(venue: Venue, order: Order) -> Answer:
     """Ask what became of an order: only the venue's evidence resolves a doubt."""
     try:
         report = await venue.find_order(order)
-    except (VenueUnavailable, OrderStateUnknown) as exc:
+    except (VenueUnavailable, OrderStateUnknown, RequestRefused) as exc:
         return Lost(exc.user_message)
     return Refused("the venue has no such order") if report is None else Accepted(report)
 
 
 def after_submit(order: Order, answer: Answer, now: datetime) -> Order:
-    """Return the order after its answer; fills that overtook the answer keep their state."""
+    """Return the order after its answer; fills that overtook the answer keep their state.
+
+    One that shrinks exposure is kept as an intent while the venue won't take it now: it goes out
+    again under its id. An entry would be late, and ends.
+    """
     match answer:
         case Accepted(report):
             return applied(order, report)
         case Refused(message):
             if order.state.is_terminal or order.filled_quantity:
                 return order
+            return order.moved(OrderState.REJECTED, at=now, message=message)
+        case Deferred(message):
+            if order.state is not OrderState.SUBMITTED or order.filled_quantity:
+                return order
+            if order.reduce_only:  # SUBMITTED is never stored: the stored intent stands
+                return replace(order, state=OrderState.INTENDED, message=message)
             return order.moved(OrderState.REJECTED, at=now, message=message)
         case Lost(message):
             return lost(order, message, now)
@@ -86,7 +107,7 @@ def after_submit(order: Order, answer: Answer, now: datetime) -> Order:
 def after_cancel(order: Order, answer: Answer | None, now: datetime) -> Order:
     """Return the order after a cancel request: ended only when the venue says so."""
     match answer:
-        case None:
+        case None | Deferred():
             return order
         case Accepted(report):
             return applied(order, report)

@@ -9,7 +9,7 @@ from engine.desk.state import Changes, Desk
 from engine.domain.adjustments import Adjustment, PositionState
 from engine.domain.bars import Bar, Timeframe
 from engine.domain.ids import InstrumentId, RunId
-from engine.domain.orders import Order, OrderPurpose
+from engine.domain.orders import Order, OrderPurpose, OrderState
 from engine.domain.policies import DEFAULT_POLICY, Signal, TargetUnit
 from engine.domain.rates import Mark
 from engine.domain.records import ExitPlanState
@@ -47,7 +47,7 @@ class BarCloses:
         if desk.plans:
             await self._protection.on_bars(message.bars)
         if desk.orders:
-            await self._expire(message)
+            await self.expire(message.time)
         due = self._due(message.bars)
         if due:
             positions = self._positions(due) if desk.plans else ()
@@ -250,12 +250,14 @@ class BarCloses:
 
     # --- entries that rest too long ----------------------------------------------------------
 
-    async def _expire(self, message: BarsClosed) -> None:
+    async def expire(self, at: datetime) -> None:
         """Cancel entries that have rested past their time to live."""
         late = [
             order
             for order in self._desk.orders.values()
-            if order.expires_at is not None and order.expires_at <= message.time
+            if order.expires_at is not None
+            and order.expires_at <= at
+            and order.state is not OrderState.CANCEL_PENDING
         ]
         if late:
             await self._orders.cancel(late)

@@ -1,20 +1,44 @@
-"""Orders whose answer was lost: looked up until the venue's evidence ends the doubt."""
+"""What the venue has not answered, or would not take yet: asked again until it ends.
 
+An entry in doubt is looked up and waited for (SEMANTICS 5). An exit is not waited on: it is taken
+back by its id and placed anew, for no more than the venue still holds of the position.
+"""
+
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
-from engine.desk.state import Desk
-from engine.domain.orders import Order, OrderState
-from engine.execution.requests import Accepted, Lost, Refused, look_up
+from engine.desk.closing import closable
+from engine.desk.state import Changes, Desk
+from engine.domain.accounts import TradingState
+from engine.domain.ids import ClientOrderId, digest_id
+from engine.domain.instruments import InstrumentKind
+from engine.domain.money import ZERO, exact
+from engine.domain.orders import Order, OrderPurpose, OrderState
+from engine.errors import (
+    OrderNotFound,
+    OrderStateUnknown,
+    RequestRefused,
+    VenueUnavailable,
+)
+from engine.execution.requests import Accepted, Refused, look_up
 from engine.handlers.orders import FollowUp, Orders
 from engine.handlers.protection import Protection
 
-# A request may still arrive this long after it was sent (market time; exchanges' windows of
-# validity are 5 to 10 s by default): before that, "no such order" proves nothing.
-_MAY_STILL_ARRIVE = timedelta(seconds=30)
+_FIRST_WAIT = timedelta(seconds=1)
+_LONGEST_WAIT = timedelta(minutes=1)
+
+
+@dataclass(slots=True)
+class Patience:
+    """When an order is asked about next, wall time; the wait doubles with every try."""
+
+    next_try: datetime
+    wait: timedelta = _FIRST_WAIT
 
 
 class Doubts:
-    """Asks again while trading goes on; at a start, recovery asks."""
+    """Asks again while trading goes on; at a start, recovery asks first."""
 
     def __init__(
         self, desk: Desk, orders: Orders, protection: Protection, follow_up: FollowUp
@@ -23,32 +47,202 @@ class Doubts:
         self._orders = orders
         self._protection = protection
         self._follow_up = follow_up
+        self._patience: dict[ClientOrderId, Patience] = {}
 
     async def resolve(self, due: datetime) -> None:
-        """Look up every order in doubt; nothing is sent again, and none is given up unproved."""
-        for order in [o for o in self._desk.orders.values() if o.state is OrderState.UNKNOWN]:
-            match await look_up(self._desk.venue, order):
-                case Accepted(report):
-                    await self._orders.reported(report, self._follow_up)
-                case Refused():
-                    await self._absent(order)
-                case Lost():
-                    continue
+        """Ask about what is due by the back-off; nothing is given up without the venue's word."""
+        open_ones = list(self._desk.orders.values())
+        self._forget({order.client_order_id for order in open_ones})
+        for known in open_ones:
+            order = self._desk.orders.get(known.client_order_id)
+            if order is None or self._desk.activity.is_asking(order.instrument_id):
+                continue  # its answer may be on its way
+            if order.state is OrderState.UNKNOWN and self._is_due(order):
+                await self._clear_up(order)
+            elif order.client_order_id in self._orders.uncancelled and self._is_due(order):
+                await self._orders.cancel([order])
+            elif order.client_order_id in self._orders.unsent and self._is_due(order):
+                await self._send_again(order)
+
+    def _forget(self, open_ids: set[ClientOrderId]) -> None:
+        for kept in (self._orders.unsent, self._orders.uncancelled, self._protection.taken_back):
+            kept &= open_ids
+        for client_order_id in [name for name in self._patience if name not in open_ids]:
+            del self._patience[client_order_id]
+
+    def _is_due(self, order: Order) -> bool:
+        """Tell whether it is time to ask, and if so set when to ask next."""
+        now = self._desk.wall.now()
+        patience = self._patience.get(order.client_order_id)
+        if patience is None:
+            patience = self._patience[order.client_order_id] = Patience(now)
+        if now < patience.next_try:
+            return False
+        patience.next_try = now + patience.wait
+        patience.wait = min(2 * patience.wait, _LONGEST_WAIT)
+        return True
+
+    # --- orders in doubt ---------------------------------------------------------------------
+
+    async def _clear_up(self, order: Order) -> None:
+        cancelling = order.venue_order_id is not None  # it was there: the lost answer is a cancel's
+        match await look_up(self._desk.venue, order):
+            case Accepted(report):
+                found = await self._orders.reported(report, self._follow_up)
+                if found is not None and found.is_working and (cancelling or self._is_late(found)):
+                    await self._orders.cancel([found])
+                await self._restore(order)
+            case Refused():
+                await self._absent(order)
+            case _ if order.purpose is not OrderPurpose.ENTRY and await self._take_back(order):
+                await self._place_anew(order)
+            case _:
+                return
+
+    def _is_late(self, order: Order) -> bool:
+        """Tell whether an entry that turns up is not wanted any more."""
+        if order.purpose is not OrderPurpose.ENTRY:
+            return False
+        desk = self._desk
+        run = next((run for run in desk.runs.values() if run.book_id == order.book_id), None)
+        return desk.trading_state is TradingState.HALTED or (run is not None and not run.may_enter)
+
+    async def _take_back(self, order: Order) -> bool:
+        """Ask for an exit's cancel by its id; True when the venue has answered in any way."""
+        try:
+            with self._desk.activity.asking([order]):
+                await self._desk.venue.cancel_order(order)
+        except OrderNotFound:
+            return True
+        except (OrderStateUnknown, RequestRefused, VenueUnavailable):
+            return False
+        return True
 
     async def _absent(self, order: Order) -> None:
-        """The venue has no such order: it never arrived, or has ended and is forgotten."""
+        """The venue has proved that it has no such order."""
         desk = self._desk
-        now = desk.clock.now()
-        if now - order.ts_last < _MAY_STILL_ARRIVE:
+        ended = OrderState.EXPIRED if order.venue_order_id is None else OrderState.CANCELLED
+        current = desk.orders.get(order.client_order_id, order)
+        if current.state is not OrderState.UNKNOWN:
             return
-        never_came = order.venue_order_id is None
         await self._orders.settle(
-            order.moved(
-                OrderState.EXPIRED if never_came else OrderState.CANCELLED,
-                at=now,
-                message="the venue has no such order",
-            )
+            current.moved(ended, at=desk.clock.now(), message="the venue has no such order")
         )
+        if order.purpose is OrderPurpose.EXIT:
+            await self._exit_again(order, _left(current))
+        await self._restore(order)
+
+    async def _restore(self, order: Order) -> None:
         key = (order.book_id, order.instrument_id, order.position_side)
-        if order.purpose.protects and key in desk.plans:
+        if order.purpose.protects and key in self._desk.plans:
             await self._protection.restore(key)
+
+    # --- exits are not waited on -------------------------------------------------------------
+
+    async def _place_anew(self, order: Order) -> None:
+        """Replace an exit that was taken back, though nobody knows yet what became of it.
+
+        Only where the venue itself keeps both together from closing more than the position.
+        """
+        proven = await self._proven(order)
+        if not proven:
+            return
+        if order.purpose is OrderPurpose.EXIT:
+            await self._exit_again(order, min(_left(order), proven))
+            return
+        if proven >= closable(self._desk, order.book_id, order.instrument_id):
+            self._protection.taken_back.add(order.client_order_id)
+            await self._restore(order)
+
+    async def _proven(self, order: Order) -> Decimal:
+        """Return what may be closed though the first order may come yet; zero: wait for proof.
+
+        Nothing else of the instrument is held on that side, so whatever both orders do ends at
+        flat: by reduce-only, or for want of the asset.
+        """
+        desk = self._desk
+        instrument = desk.instruments[order.instrument_id]
+        mine = closable(desk, order.book_id, order.instrument_id)
+        with exact():
+            others = sum(
+                (
+                    abs(p.quantity)
+                    for p in desk.ledger.positions()
+                    if p.instrument.base == instrument.base
+                    and p.instrument.kind is instrument.kind
+                    and (p.book_id, p.instrument_id) != (order.book_id, order.instrument_id)
+                    and p.quantity * order.side.sign < 0
+                ),
+                max(desk.ledger.cash().get(instrument.base, ZERO), ZERO),
+            )
+        if others:
+            return ZERO
+        if instrument.kind is not InstrumentKind.SPOT:
+            return mine if desk.venue.capabilities.reduce_only else ZERO
+        try:
+            balances = await desk.venue.balances()
+        except (VenueUnavailable, RequestRefused):
+            return ZERO
+        held = sum((b.total for b in balances if b.asset == instrument.base), ZERO)
+        return min(mine, instrument.round_quantity(held))
+
+    async def _exit_again(self, order: Order, quantity: Decimal) -> None:
+        """Send what is left of an exit under an id that follows from the first one's."""
+        desk = self._desk
+        instrument = desk.instruments[order.instrument_id]
+        again = ClientOrderId(digest_id("oc", order.client_order_id, "again"))
+        async with desk.section:
+            if await self._is_stored(again):
+                return
+            held = closable(desk, order.book_id, order.instrument_id)
+            size = instrument.round_quantity(min(quantity, held))
+            if not size or not self._closes(order):
+                return
+            now = desk.clock.now()
+            changes = Changes()
+            fresh = replace(
+                order,
+                client_order_id=again,
+                quantity=size,
+                quote_quantity=None,
+                state=OrderState.INTENDED,
+                venue_order_id=None,
+                filled_quantity=ZERO,
+                filled_value=ZERO,
+                message="",
+                ts_init=now,
+                ts_last=now,
+            )
+            changes.order(fresh)  # risk let the first one pass, and this is the same exit
+            await desk.commit(changes)
+        await self._orders.send((fresh,))
+
+    def _closes(self, order: Order) -> bool:
+        held = self._desk.position(order.book_id, order.instrument_id).quantity
+        return held * order.side.sign < 0
+
+    async def _is_stored(self, client_order_id: ClientOrderId) -> bool:
+        async with self._desk.storage() as uow:
+            return await uow.orders.get(client_order_id) is not None
+
+    async def _send_again(self, order: Order) -> None:
+        """Send an exit that the venue would not take, unless nothing is left for it to close."""
+        desk = self._desk
+        if order.state is not OrderState.INTENDED:
+            return
+        held = closable(desk, order.book_id, order.instrument_id)
+        if held < order.quantity or not self._closes(order):
+            await self._orders.cancel([order])
+            await self._exit_or_restore(order, held)
+            return
+        await self._orders.send((order,))
+
+    async def _exit_or_restore(self, order: Order, held: Decimal) -> None:
+        if order.purpose is OrderPurpose.EXIT:
+            await self._exit_again(order, held)
+        await self._restore(order)
+
+
+def _left(order: Order) -> Decimal:
+    with exact():
+        return max(order.quantity - order.filled_quantity, ZERO)

@@ -3,78 +3,154 @@
 from dataclasses import replace
 from datetime import datetime
 
+import structlog
+
 from engine.desk.state import Changes, Desk, PlanKey
 from engine.desk.trades import trade_view
-from engine.domain.booking import dust_transfer, fill_entry
-from engine.domain.events import OrderFilled
-from engine.domain.ids import DUST_BOOK, UNMANAGED_BOOK, RunId
+from engine.domain.booking import dust_transfer, fill_entry, fill_entry_id
+from engine.domain.entries import EntryKind
+from engine.domain.events import OrderFilled, PositionForced
+from engine.domain.ids import DUST_BOOK, UNMANAGED_BOOK, BookId, RunId
 from engine.domain.ledger import Booked
-from engine.domain.orders import Fill, Order, OrderPurpose
+from engine.domain.money import exact
+from engine.domain.orders import Fill, FillCause, Order, OrderPurpose, OrderState
 from engine.domain.policies import ExitPlan
 from engine.domain.records import ExitPlanState
 from engine.execution.exits import next_target, opened, resized, stop_level
+from engine.handlers.netting import Netting
 from engine.handlers.orders import Orders
-from engine.handlers.protection import Protection
+from engine.handlers.protection import Protection, ProtectiveOrders
 from engine.handlers.runs import stopped_when_flat
+
+_LIQUIDATIONS = frozenset({FillCause.LIQUIDATION, FillCause.DELEVERAGING})
+
+_log = structlog.get_logger(__name__)
 
 
 class Fills:
     """Books fills: in whatever state the order is, once, whoever reports them."""
 
-    def __init__(self, desk: Desk, orders: Orders, protection: Protection) -> None:
+    def __init__(
+        self, desk: Desk, orders: Orders, protection: Protection, netting: Netting
+    ) -> None:
         self._desk = desk
         self._orders = orders
         self._protection = protection
+        self._netting = netting
 
     async def book(self, fill: Fill) -> bool:
         """Book one fill with everything that follows from it in one commit.
 
-        Returns False when it was booked before.
+        Returns False when nothing was booked: it was before, or `is_due` says not now.
         """
         desk = self._desk
+        if desk.ledger.has(fill_entry_id(fill)):
+            return False
         order = await self._order_of(fill)
+        if not self.is_due(fill, order):
+            return False
         async with desk.section:
             if order is not None:
                 order = desk.find_order(order.client_order_id) or order
             changes = Changes()
-            booked = self._book(fill, order, changes)
+            book_id = self._book_of(fill, order)
+            booked = self._book(fill, order, book_id, changes)
             if not booked.applied:
                 return False
+            adjustments = self._forced(fill, book_id, changes)
             self._sweep_dust(fill, booked, changes)
-            key = self._key(fill, order)
+            key = (book_id, fill.instrument_id, fill.position_side)
             plan = self._plan_after(
                 key, changes.orders.get(order.client_order_id) if order else None
             )
             if plan is not desk.plans.get(key):
                 changes.plans[key] = plan
-            self._tell(fill, order, booked, changes)
-            adjust = self._protection.intents(key, plan, changes)
+            self._tell(fill, order, key, booked, changes)
+            adjustments.append(self._protection.intents(key, plan, changes))
             run = desk.runs.get(RunId(key[0]))
             if run is not None:
                 stopped_when_flat(desk, run, changes)
             await desk.commit(changes)
-        await self._protection.carry_out(adjust)
+            desk.activity.happened(fill.instrument_id)
+            desk.outside.wanted = desk.outside.wanted or bool(desk.outside.open)
+        await self._netting.carry_out(adjustments)
         return True
 
+    def is_due(self, fill: Fill, order: Order | None) -> bool:
+        """Tell whether a fill can be booked now.
+
+        One without an order of ours waits while an order of the instrument is in doubt that it
+        may belong to. One from before the account's opening is in its opening balances.
+        """
+        desk = self._desk
+        if fill.instrument_id not in desk.instruments:
+            _log.warning("fill of an unknown instrument", instrument=fill.instrument_id)
+            return False
+        if order is not None:
+            return True
+        mark = desk.outside.mark
+        if mark is not None and fill.ts_event < mark.opened_at:
+            return False
+        if fill.cause is FillCause.ORDER:
+            desk.outside.wanted = True
+        return fill.client_order_id is not None or not any(
+            other.instrument_id == fill.instrument_id
+            and other.side is fill.side
+            and other.venue_order_id is None
+            and other.state.is_in_flight
+            for other in desk.orders.values()
+        )
+
+    async def is_settled(self, fill: Fill) -> bool:
+        """Tell whether a fill needs no other look: it is booked, or never will be."""
+        desk = self._desk
+        if desk.ledger.has(fill_entry_id(fill)) or fill.instrument_id not in desk.instruments:
+            return True
+        mark = desk.outside.mark
+        before_us = mark is not None and fill.ts_event < mark.opened_at
+        return before_us and await self._order_of(fill) is None
+
     async def _order_of(self, fill: Fill) -> Order | None:
-        if fill.client_order_id is None:
-            return None
-        order = self._desk.find_order(fill.client_order_id)
+        """Find the fill's order by our id, or by the venue's where the fill does not bear ours."""
+        desk = self._desk
+        if fill.client_order_id is not None:
+            order = desk.find_order(fill.client_order_id)
+            if order is not None:
+                return order
+        order = desk.find_venue_order(fill.instrument_id, fill.venue_order_id)
         if order is not None:
             return order
-        async with self._desk.storage() as uow:
-            return await uow.orders.get(fill.client_order_id)
+        async with desk.storage() as uow:
+            if fill.client_order_id is not None:
+                return await uow.orders.get(fill.client_order_id)
+            return await uow.orders.of_venue(
+                desk.account.id, fill.instrument_id, fill.venue_order_id
+            )
 
-    def _book(self, fill: Fill, order: Order | None, changes: Changes) -> Booked:
+    def _book_of(self, fill: Fill, order: Order | None) -> BookId:
+        """Return whose fill it is: what the venue forced is of the one book that it closed."""
+        if order is not None:
+            return order.book_id
+        if fill.cause is not FillCause.ORDER:
+            instrument = self._desk.instruments[fill.instrument_id]
+            with exact():
+                taken = self._netting.opposed(instrument, fill.quantity * fill.side.sign)
+            if len(taken) == 1 and abs(taken[0].quantity) >= fill.quantity:
+                return taken[0].book_id
+        return UNMANAGED_BOOK
+
+    def _book(self, fill: Fill, order: Order | None, book_id: BookId, changes: Changes) -> Booked:
         desk = self._desk
         instrument = desk.instruments[fill.instrument_id]
+        forced = "" if fill.cause is FillCause.ORDER else fill.cause.value
         entry = fill_entry(
             fill,
-            book_id=UNMANAGED_BOOK if order is None else order.book_id,
+            book_id=book_id,
             instrument=instrument,
             rates=desk.rates_of(instrument.settlement, fill.commission_asset),
             purpose=None if order is None else order.purpose,
-            reason="" if order is None else order.reason,
+            reason=forced or ("" if order is None else order.reason),
+            kind=EntryKind.LIQUIDATION if fill.cause in _LIQUIDATIONS else EntryKind.FILL,
         )
         booked = desk.ledger.book(entry)
         if not booked.applied:
@@ -82,8 +158,47 @@ class Fills:
         changes.entries.append(entry)
         if order is not None:
             value = abs(instrument.value(fill.quantity, fill.price))
-            changes.order(order.with_fill(fill, value))
+            after = order.with_fill(fill, value)
+            changes.order(after)
+            if order.state is OrderState.UNKNOWN and after.state is not OrderState.UNKNOWN:
+                ended = self._orders.doubt_ended(after)
+                changes.events.extend((ended,) if ended is not None else ())
         return booked
+
+    def _forced(self, fill: Fill, book_id: BookId, changes: Changes) -> list[ProtectiveOrders]:
+        """Book what the venue forced to the books that it closed, and tell of it."""
+        if fill.cause is FillCause.ORDER:
+            return []
+        desk = self._desk
+        instrument = desk.instruments[fill.instrument_id]
+        books: tuple[BookId, ...] = (book_id,)
+        adjustments: list[ProtectiveOrders] = []
+        if book_id == UNMANAGED_BOOK:
+            with exact():
+                quantity = fill.quantity * fill.side.sign
+            _, books = self._netting.take(
+                instrument,
+                quantity,
+                fill.price,
+                at=fill.ts_event,
+                reference=fill.key,
+                reason=fill.cause.value,
+                changes=changes,
+            )
+            adjustments = self._netting.follow(instrument, books, changes)
+        changes.events.append(
+            PositionForced(
+                **desk.fact("forced", fill.key),
+                instrument_id=instrument.id,
+                cause=fill.cause,
+                side=fill.side,
+                quantity=fill.quantity,
+                price=fill.price,
+                book_names=tuple(desk.book_name(book) for book in books),
+                left=desk.ledger.net_quantity(instrument.id),
+            )
+        )
+        return adjustments
 
     def _sweep_dust(self, fill: Fill, booked: Booked, changes: Changes) -> None:
         """Move a remainder too small to be sold to the dust book: the position is closed."""
@@ -102,10 +217,6 @@ class Fills:
         ):
             desk.ledger.book(entry)
             changes.entries.append(entry)
-
-    def _key(self, fill: Fill, order: Order | None) -> PlanKey:
-        book = UNMANAGED_BOOK if order is None else order.book_id
-        return (book, fill.instrument_id, fill.position_side)
 
     def _plan_after(self, key: PlanKey, order: Order | None) -> ExitPlanState | None:
         """Return the exit plan as this fill leaves it."""
@@ -173,10 +284,13 @@ class Fills:
         done = order.filled_quantity >= order.quantity
         return replace(state, rungs_done=state.rungs_done + 1) if done else state
 
-    def _tell(self, fill: Fill, order: Order | None, booked: Booked, changes: Changes) -> None:
+    def _tell(
+        self, fill: Fill, order: Order | None, key: PlanKey, booked: Booked, changes: Changes
+    ) -> None:
+        if fill.cause is not FillCause.ORDER:
+            return  # told as such
         desk = self._desk
-        book_id = UNMANAGED_BOOK if order is None else order.book_id
-        key = self._key(fill, order)
+        book_id = key[0]
         plan = changes.plans.get(key, desk.plans.get(key))
         instrument = desk.instruments[fill.instrument_id]
         trade = booked.closed_trade

@@ -7,7 +7,14 @@ from decimal import Decimal
 from engine.desk.day import day_figures
 from engine.desk.state import Changes, Desk
 from engine.domain.accounts import TradingState
-from engine.domain.events import OrderDenied, OrderEnded, OrderRejected, OrderStateUnknown
+from engine.domain.events import (
+    OrderDenied,
+    OrderDoubtEnded,
+    OrderEnded,
+    OrderRejected,
+    OrderStateUnknown,
+)
+from engine.domain.ids import ClientOrderId
 from engine.domain.instruments import InstrumentKind
 from engine.domain.messages import Event
 from engine.domain.money import ONE, ZERO
@@ -15,6 +22,7 @@ from engine.domain.orders import Order, OrderPurpose, OrderState
 from engine.execution.reports import applied
 from engine.execution.requests import (
     Answer,
+    Deferred,
     after_cancel,
     after_submit,
     cancel,
@@ -28,14 +36,24 @@ FollowUp = Callable[[Order, Changes], Sequence[Order]]
 
 _CANCELLED = OrderState.CANCELLED
 _ENDED = frozenset({_CANCELLED, OrderState.EXPIRED})
+_NO_WORD_YET = frozenset(
+    {OrderState.UNKNOWN, OrderState.CANCEL_PENDING, OrderState.REPLACE_PENDING}
+)
 _KILLED = "killed before it was sent; nothing is at the venue"
 
 
 class Orders:
-    """The write-ahead path of orders: nothing reaches the venue that is not stored."""
+    """The write-ahead path of orders: nothing reaches the venue that is not stored.
+
+    Attributes:
+        unsent: Exits that the venue would not take yet, by its own word: to be sent again.
+        uncancelled: Orders whose cancel it would not take yet.
+    """
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self.unsent: set[ClientOrderId] = set()
+        self.uncancelled: set[ClientOrderId] = set()
 
     # --- intents -----------------------------------------------------------------------------
 
@@ -80,7 +98,8 @@ class Orders:
             recent_orders=recent,
             day_pnl=None if day is None else day.pnl,
             day_equity=None if day is None else day.equity_at_cut,
-            blocked=desk.blocked.get(order.instrument_id, ""),
+            blocked=desk.blocked.get(order.instrument_id)
+            or desk.outside.blocked(order.instrument_id),
             from_person=from_person,
         )
 
@@ -119,16 +138,18 @@ class Orders:
                 self._note(order, order.moved(_CANCELLED, at=now, message=_KILLED), changes)
             for sent, answer in answers:
                 current = desk.find_order(sent.client_order_id) or sent
+                _keep(self.unsent, sent, answer)
                 self._note(current, after_submit(current, answer, now), changes)
             await desk.commit(changes)
         return tuple(desk.find_order(order.client_order_id) or order for order in orders)
 
     async def _submit(self, orders: Sequence[Order]) -> list[tuple[Order, Answer]]:
         sent = [self._submitted(order) for order in orders]
-        if len(sent) == 1:  # the common case: no task for it
-            return [(sent[0], await submit(self._desk.venue, sent[0]))]
-        answers = await asyncio.gather(*(submit(self._desk.venue, order) for order in sent))
-        return list(zip(sent, answers, strict=True))
+        with self._desk.activity.asking(sent):
+            if len(sent) == 1:  # the common case: no task for it
+                return [(sent[0], await submit(self._desk.venue, sent[0]))]
+            answers = await asyncio.gather(*(submit(self._desk.venue, order) for order in sent))
+            return list(zip(sent, answers, strict=True))
 
     def _submitted(self, order: Order) -> Order:
         """Mark it sent in memory: the stored intent is already enough to look it up by."""
@@ -152,12 +173,14 @@ class Orders:
                     changes.order(self._cancel_pending(current))
             await desk.commit(changes)
         asked = [o for o in open_ones if o.client_order_id in desk.orders]
-        answers = await asyncio.gather(*(cancel(desk.venue, order) for order in asked))
+        with desk.activity.asking(asked):
+            answers = await asyncio.gather(*(cancel(desk.venue, order) for order in asked))
         async with desk.section:
             changes = Changes()
             now = desk.clock.now()
             for order, answer in zip(asked, answers, strict=True):
                 current = desk.orders.get(order.client_order_id)
+                _keep(self.uncancelled, order, answer)
                 if current is not None:
                     self._note(current, after_cancel(current, answer, now), changes)
             await desk.commit(changes)
@@ -219,10 +242,12 @@ class Orders:
     def _event(self, before: Order, after: Order) -> Event | None:
         if after.state is before.state:
             return None
+        if after.state is OrderState.UNKNOWN:
+            return self._unknown(before, after)
+        if before.state is OrderState.UNKNOWN:
+            return self.doubt_ended(after)
         if after.state is OrderState.REJECTED:
             return self._rejected(after)
-        if after.state is OrderState.UNKNOWN:
-            return self._unknown(after)
         if after.state in _ENDED and after.purpose is OrderPurpose.ENTRY:
             return self._ended(after)
         return None
@@ -252,9 +277,26 @@ class Orders:
             message=order.message,
         )
 
-    def _unknown(self, order: Order) -> OrderStateUnknown:
+    def doubt_ended(self, order: Order) -> OrderDoubtEnded | None:
+        """Tell what became of an order in doubt; None while that is being undone."""
+        if order.state in _NO_WORD_YET:
+            return None
+        return OrderDoubtEnded(
+            **self._desk.fact("known", order.client_order_id, order.state),
+            client_order_id=order.client_order_id,
+            book_name=self._desk.book_name(order.book_id),
+            instrument_id=order.instrument_id,
+            side=order.side,
+            state=order.state,
+            quantity=order.quantity,
+            filled_quantity=order.filled_quantity,
+            message=order.message,
+        )
+
+    def _unknown(self, before: Order, order: Order) -> OrderStateUnknown:
+        """Tell of a lost answer: once for the submit, and once for the cancel."""
         return OrderStateUnknown(
-            **self._desk.fact("unknown", order.client_order_id),
+            **self._desk.fact("unknown", order.client_order_id, before.state),
             client_order_id=order.client_order_id,
             book_name=self._desk.book_name(order.book_id),
             instrument_id=order.instrument_id,
@@ -275,3 +317,11 @@ class Orders:
             filled_quantity=order.filled_quantity,
             message=order.message,
         )
+
+
+def _keep(kept: set[ClientOrderId], order: Order, answer: Answer | None) -> None:
+    """Remember what the venue would not take yet; forget it once it has."""
+    if isinstance(answer, Deferred):
+        kept.add(order.client_order_id)
+    else:
+        kept.discard(order.client_order_id)

@@ -1,12 +1,15 @@
 """Bring what rests at the venue in line with the exit plans; measure what is unprotected."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
+from engine.desk.closing import closable
 from engine.desk.state import Changes, Desk, PlanKey
 from engine.domain.bars import Bar
 from engine.domain.events import StopMissing
+from engine.domain.ids import ClientOrderId
 from engine.domain.orders import Order, OrderPurpose
 from engine.domain.policies import DEFAULT_POLICY, PositionChange
 from engine.domain.records import ExitPlanState
@@ -26,13 +29,25 @@ class ProtectiveOrders:
 
 NOTHING_TO_DO = ProtectiveOrders()
 
+_ON_ITS_WAY = timedelta(seconds=3)
+
 
 class Protection:
-    """The persisted exit plans at work."""
+    """The persisted exit plans at work.
 
-    def __init__(self, desk: Desk, orders: Orders) -> None:
+    Attributes:
+        taken_back: Exits in doubt that the venue was asked to cancel: they protect nothing, and
+            others may take their place.
+    """
+
+    def __init__(
+        self, desk: Desk, orders: Orders, before_stop: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         self._desk = desk
         self._orders = orders
+        self._before_stop = before_stop
+        self._measured: dict[PlanKey, datetime] = {}
+        self.taken_back: set[ClientOrderId] = set()
 
     def intents(
         self, key: PlanKey, plan: ExitPlanState | None, changes: Changes
@@ -42,14 +57,15 @@ class Protection:
         working = self._working(key, changes)
         if plan is None and not working:
             return NOTHING_TO_DO
-        book_id, instrument_id, _ = key
+        instrument_id = key[1]
         wanted = protect(
             plan,
-            desk.position(book_id, instrument_id).quantity,
+            self._held(key),
             working,
             desk.instruments[instrument_id],
             now=desk.clock.now(),
             hold_targets=desk.venue.capabilities.linked_exits,
+            attempt=self._attempts(key),
         )
         place = self._orders.check(wanted.place, changes, from_person=False)
         return ProtectiveOrders(tuple(place), wanted.cancel)
@@ -60,11 +76,25 @@ class Protection:
             changes.orders.get(order.client_order_id, order)
             for order in self._desk.protective_orders(key)
         )
-        return [order for order in orders if not order.state.is_terminal]
+        return [
+            order
+            for order in orders
+            if not order.state.is_terminal and order.client_order_id not in self.taken_back
+        ]
+
+    def _attempts(self, key: PlanKey) -> int:
+        return sum(o.client_order_id in self.taken_back for o in self._desk.protective_orders(key))
+
+    def _held(self, key: PlanKey) -> Decimal:
+        """Return what is to be protected, signed: the smaller of ours and the venue's."""
+        quantity = self._desk.position(key[0], key[1]).quantity
+        return closable(self._desk, key[0], key[1]).copy_sign(quantity)
 
     async def carry_out(self, adjustment: ProtectiveOrders) -> None:
         """Place first, cancel after: the old stop works until the new one does."""
         if adjustment.place:
+            if self._before_stop is not None:
+                await self._before_stop()
             await self._orders.send(adjustment.place)
         if adjustment.cancel:
             await self._orders.cancel(adjustment.cancel)
@@ -117,13 +147,11 @@ class Protection:
         exiting = any(
             order.purpose is OrderPurpose.EXIT for order in desk.orders_of(book_id, instrument_id)
         )
-        position = desk.position(book_id, instrument_id)
+        held = self._held(key)
         price = desk.price(instrument_id)
-        if exiting or price is None or not position.quantity:
+        if exiting or price is None or not held:
             return NOTHING_TO_DO
-        change = PositionChange(
-            side=closing_side(position.quantity), quantity=abs(position.quantity), reduces=True
-        )
+        change = PositionChange(side=closing_side(held), quantity=abs(held), reduces=True)
         context = IntentContext(
             account_id=desk.account.id,
             book_id=book_id,
@@ -144,6 +172,7 @@ class Protection:
         """Add up unprotected time and tell of a stop that has been missing since the last look."""
         desk = self._desk
         now = desk.clock.now()
+        self._measured = {key: at for key, at in self._measured.items() if key in desk.plans}
         missing = [key for key, plan in desk.plans.items() if not self._is_protected(key, plan)]
         async with desk.section:
             changes = Changes()
@@ -156,19 +185,26 @@ class Protection:
     def _measure_one(
         self, key: PlanKey, plan: ExitPlanState, missing: bool, now: datetime, changes: Changes
     ) -> None:
-        if missing and plan.unprotected_since is None:
+        since = plan.unprotected_since
+        if missing and since is None:
+            self._measured[key] = now
             changes.plans[key] = replace(plan, unprotected_since=now)
-        elif missing and plan.unprotected_since is not None and plan.unprotected_since < now:
-            self._desk.unprotected_seconds += _seconds(plan.unprotected_since, now)
-            changes.plans[key] = replace(plan, unprotected_since=now)
-            changes.events.append(self._stop_missing(key, plan))
-        elif not missing and plan.unprotected_since is not None:
-            self._desk.unprotected_seconds += _seconds(plan.unprotected_since, now)
-            changes.plans[key] = replace(plan, unprotected_since=None)
+        elif since is not None:
+            # After a restart it counts from the first look: nobody could place a stop before.
+            self._desk.unprotected_seconds += _seconds(self._measured.get(key, now), now)
+            self._measured[key] = now
+            if not missing:
+                changes.plans[key] = replace(plan, unprotected_since=None)
+            elif since < now and now - since >= self._patience:
+                changes.events.append(self._stop_missing(key, plan))
 
     def _is_protected(self, key: PlanKey, plan: ExitPlanState) -> bool:
-        quantity = self._desk.position(key[0], key[1]).quantity
-        return is_protected(plan, quantity, self._desk.protective_orders(key))
+        return is_protected(plan, self._held(key), self._desk.protective_orders(key))
+
+    @property
+    def _patience(self) -> timedelta:
+        """How long a stop may be on its way before people hear of it."""
+        return timedelta(0) if self._desk.venue.capabilities.replayed else _ON_ITS_WAY
 
     def _stop_missing(self, key: PlanKey, plan: ExitPlanState) -> StopMissing:
         desk = self._desk

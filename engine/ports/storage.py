@@ -17,7 +17,9 @@ from engine.domain.ids import (
     BookId,
     ClientOrderId,
     CommandId,
+    DifferenceId,
     InstrumentId,
+    VenueOrderId,
 )
 from engine.domain.messages import Event
 from engine.domain.orders import Order, PositionSide
@@ -52,6 +54,12 @@ class RunRepository(Protocol):
 
 class OrderRepository(Protocol):
     async def get(self, client_order_id: ClientOrderId) -> Order | None: ...
+    async def of_venue(
+        self, account_id: AccountId, instrument_id: InstrumentId, venue_order_id: VenueOrderId
+    ) -> Order | None:
+        """Return the newest order that the venue knows by that id."""
+        ...
+
     async def open(self, account_id: AccountId) -> tuple[Order, ...]:
         """Return every order that has not ended, oldest first."""
         ...
@@ -162,6 +170,10 @@ class SlotRepository(Protocol):
 class DifferenceRepository(Protocol):
     async def all(self, account_id: AccountId) -> tuple[Difference, ...]:
         """Return the open ones and the baselines that people have set, oldest first."""
+        ...
+
+    async def get(self, difference_id: DifferenceId) -> Difference | None:
+        """Return one in whatever state it is."""
         ...
 
     async def save(self, difference: Difference) -> None:

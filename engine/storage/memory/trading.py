@@ -17,6 +17,7 @@ from engine.domain.ids import (
     DifferenceId,
     InstrumentId,
     RunId,
+    VenueOrderId,
 )
 from engine.domain.messages import Event
 from engine.domain.orders import Order, PositionSide
@@ -80,6 +81,9 @@ class MemoryDifferences(Staged[DifferenceId, Difference]):
         found = [d for d in self.rows() if d.account_id == account_id and d.state in standing]
         return tuple(sorted(found, key=lambda d: (d.found_at, d.difference_id)))
 
+    async def get(self, difference_id: DifferenceId) -> Difference | None:
+        return self.find(difference_id)
+
     async def save(self, difference: Difference) -> None:
         await self.put(difference.difference_id, difference)
 
@@ -104,6 +108,19 @@ class MemoryOrders(Staged[ClientOrderId, Order]):
 
     async def get(self, client_order_id: ClientOrderId) -> Order | None:
         return self.find(client_order_id)
+
+    async def of_venue(
+        self, account_id: AccountId, instrument_id: InstrumentId, venue_order_id: VenueOrderId
+    ) -> Order | None:
+        found: Order | None = None
+        for order in self.rows():
+            if (order.account_id, order.instrument_id, order.venue_order_id) == (
+                account_id,
+                instrument_id,
+                venue_order_id,
+            ):
+                found = order
+        return found
 
     async def open(self, account_id: AccountId) -> tuple[Order, ...]:
         candidates: Iterable[Order | None] = {**self._open, **self._changes}.values()

@@ -7,7 +7,15 @@ from sqlalchemy import bindparam, delete, select, update
 from engine.domain.accounts import Account, Latch
 from engine.domain.differences import Difference, DifferenceState, ReconciliationMark
 from engine.domain.entries import LedgerEntry
-from engine.domain.ids import AccountId, BookId, ClientOrderId, CommandId, InstrumentId
+from engine.domain.ids import (
+    AccountId,
+    BookId,
+    ClientOrderId,
+    CommandId,
+    DifferenceId,
+    InstrumentId,
+    VenueOrderId,
+)
 from engine.domain.orders import Order, PositionSide
 from engine.domain.records import CommandRecord, EquityMark, ExitPlanState, Job, ServiceMark
 from engine.domain.runs import Run
@@ -69,6 +77,9 @@ class SqlReconciliations(SqlRepository):
 
 class SqlDifferences(SqlRepository):
     _standing = (DifferenceState.OPEN.value, DifferenceState.IGNORED.value)
+    _one = select(t.differences).where(
+        t.differences.c.difference_id == bindparam("difference_id")
+    )
     _all = (
         select(t.differences)
         .where(
@@ -80,6 +91,11 @@ class SqlDifferences(SqlRepository):
 
     async def all(self, account_id: AccountId) -> tuple[Difference, ...]:
         return await self._transaction.records(Difference, self._all, {"account_id": account_id})
+
+    async def get(self, difference_id: DifferenceId) -> Difference | None:
+        return await self._transaction.record(
+            Difference, self._one, {"difference_id": difference_id}
+        )
 
     async def save(self, difference: Difference) -> None:
         self._transaction.save(t.differences, values(difference), "difference_id")
@@ -107,6 +123,14 @@ class SqlOrders(SqlRepository):
     _open = _of_account.where(t.orders.c.ended.is_(False)).order_by(
         t.orders.c.ts_init, t.orders.c.seq
     )
+    _of_venue = (
+        _of_account.where(
+            t.orders.c.instrument_id == bindparam("instrument_id"),
+            t.orders.c.venue_order_id == bindparam("venue_order_id"),
+        )
+        .order_by(t.orders.c.seq.desc())
+        .limit(1)
+    )
     _recent = (
         _of_account.where(t.orders.c.ended.is_(True))
         .order_by(t.orders.c.ts_last.desc(), t.orders.c.seq.desc())
@@ -117,6 +141,16 @@ class SqlOrders(SqlRepository):
         return await self._transaction.record(
             Order, self._one, {"client_order_id": client_order_id}
         )
+
+    async def of_venue(
+        self, account_id: AccountId, instrument_id: InstrumentId, venue_order_id: VenueOrderId
+    ) -> Order | None:
+        parameters = {
+            "account_id": account_id,
+            "instrument_id": instrument_id,
+            "venue_order_id": venue_order_id,
+        }
+        return await self._transaction.record(Order, self._of_venue, parameters)
 
     async def open(self, account_id: AccountId) -> tuple[Order, ...]:
         return await self._transaction.records(Order, self._open, {"account_id": account_id})

@@ -1,0 +1,226 @@
+"""What the venue says, taken in: fills, flows and orders that we have not heard of yet."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from engine.desk.state import Desk
+from engine.domain.flows import AccountFlow
+from engine.domain.ids import ClientOrderId, InstrumentId, VenueOrderId
+from engine.domain.money import to_text
+from engine.domain.orders import Fill, Order, OrderState
+from engine.execution.reconciliation import Theirs
+from engine.execution.reports import lost
+from engine.execution.requests import Accepted, Deferred, Lost, Refused, look_up
+from engine.handlers.fills import Fills
+from engine.handlers.flows import Flows
+from engine.handlers.orders import FollowUp, Orders
+from engine.ports import OrderReport
+
+# Venues list a fill seconds after it was made, and their clocks are not ours.
+_OVERLAP = timedelta(minutes=15)
+_LOOK_UPS = 10  # at a time: the venue's own budget paces them
+
+_ON_THE_WAY = frozenset({OrderState.INTENDED, OrderState.SUBMITTED})
+
+BeforeFill = Callable[[datetime], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What the venue said, and what we knew before we asked.
+
+    Attributes:
+        at: Market time UTC before the first request.
+        known: Our open orders at that time.
+    """
+
+    at: datetime
+    known: Mapping[ClientOrderId, Order]
+    theirs: Theirs
+    fills: tuple[Fill, ...]
+    flows: tuple[AccountFlow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """Attributes:
+    changed: What it changed, a line each, for people.
+    through: Market time up to which every fill and flow is booked.
+    unclear: Orders that are not open there and whose end the venue did not tell.
+    """
+
+    changed: tuple[str, ...]
+    through: datetime
+    unclear: tuple[Order, ...]
+
+
+class CatchingUp:
+    """Asks the venue and books what is new: five requests, and one for each order that is gone."""
+
+    def __init__(
+        self, desk: Desk, orders: Orders, fills: Fills, flows: Flows, follow_up: FollowUp
+    ) -> None:
+        self._desk = desk
+        self._orders = orders
+        self._fills = fills
+        self._flows = flows
+        self._follow_up = follow_up
+        self._changed: list[str] = []
+
+    async def look(self) -> Snapshot:
+        """Ask for everything. Orders come first: one that fills meanwhile is in the fills after.
+
+        Raises:
+            TradingError: The venue can't be read now; nothing was changed.
+        """
+        desk = self._desk
+        venue = desk.venue
+        at, known = desk.clock.now(), dict(desk.orders)
+        since = self._since()
+        orders = await venue.open_orders()
+        fills = await venue.fills_since(since)
+        flows = await venue.flows_since(since)
+        theirs = Theirs(
+            orders=orders, balances=await venue.balances(), positions=await venue.positions()
+        )
+        return Snapshot(at=at, known=known, theirs=theirs, fills=fills, flows=flows)
+
+    def _since(self) -> datetime | None:
+        mark = self._desk.outside.mark
+        return None if mark is None else mark.through - _OVERLAP
+
+    async def take_in(
+        self, seen: Snapshot, *, starting: bool, before_fill: BeforeFill | None = None
+    ) -> Taken:
+        """Book what is new, once, and bring our orders in line.
+
+        Args:
+            starting: Nothing of ours is under way: intents without an answer are looked up too.
+            before_fill: Called with a fill's time before it is booked: what was due by then,
+                such as the report of the day before, comes first.
+        """
+        self._changed = []
+        waiting = await self._book(seen.fills, before_fill)
+        for flow in seen.flows:
+            if await self._flows.book(flow):
+                amount = f"{to_text(flow.amount)} {flow.asset}"
+                self._changed.append(f"{flow.kind.value} of {amount}")
+        unclear = await self._resolve(seen, starting=starting)
+        waiting = await self._book(waiting, before_fill)
+        through = min((fill.ts_event for fill in waiting), default=seen.at)
+        return Taken(
+            changed=tuple(self._changed), through=min(through, seen.at), unclear=tuple(unclear)
+        )
+
+    async def _book(
+        self, fills: tuple[Fill, ...], before_fill: BeforeFill | None
+    ) -> tuple[Fill, ...]:
+        """Book fills; return those that can't be yet: their order is in doubt."""
+        waiting: list[Fill] = []
+        for fill in fills:
+            if await self._fills.is_settled(fill):
+                continue
+            if before_fill is not None:
+                await before_fill(fill.ts_event)
+            if await self._fills.book(fill):
+                self._changed.append(
+                    f"{fill.side.value} {to_text(fill.quantity)} {fill.instrument_id} "
+                    f"filled at {to_text(fill.price)}"
+                )
+            elif not await self._fills.is_settled(fill):
+                waiting.append(fill)
+        return tuple(waiting)
+
+    # --- orders ------------------------------------------------------------------------------
+
+    async def _resolve(self, seen: Snapshot, *, starting: bool) -> list[Order]:
+        by_id: dict[ClientOrderId, OrderReport] = {}
+        by_place: dict[tuple[InstrumentId, VenueOrderId], OrderReport] = {}
+        for report in seen.theirs.orders:
+            by_place[report.instrument_id, report.venue_order_id] = report
+            if report.client_order_id is not None:
+                by_id[report.client_order_id] = report
+        absent: list[Order] = []
+        for known in seen.known.values():
+            order = self._standing(known, starting=starting)
+            if order is None:
+                continue
+            found = by_id.get(order.client_order_id)
+            if found is None and order.venue_order_id is not None:
+                found = by_place.get((order.instrument_id, order.venue_order_id))
+            if found is not None:
+                await self._there(order, found)
+            elif starting or order.is_working or order.state is OrderState.CANCEL_PENDING:
+                absent.append(order)
+        return await self._look_up(absent, starting=starting)
+
+    def _standing(self, known: Order, *, starting: bool) -> Order | None:
+        """Return the order as it is now; None when the snapshot is older than what we know."""
+        desk = self._desk
+        order = desk.orders.get(known.client_order_id)
+        if order is None or desk.activity.is_asking(order.instrument_id):
+            return None
+        if starting:
+            return order
+        moved = order.state is not known.state or order.ts_last != known.ts_last
+        return None if moved or order.state in _ON_THE_WAY else order
+
+    async def _there(self, order: Order, report: OrderReport) -> None:
+        """An order that works there; one that we asked to cancel is asked again."""
+        report = replace(report, client_order_id=order.client_order_id)
+        after = await self._orders.reported(report)
+        doubted = order.state is OrderState.UNKNOWN and order.venue_order_id is not None
+        if doubted or order.state is OrderState.CANCEL_PENDING:
+            await self._orders.cancel([after or order])
+
+    async def _look_up(self, absent: list[Order], *, starting: bool) -> list[Order]:
+        unclear: list[Order] = []
+        for start in range(0, len(absent), _LOOK_UPS):
+            batch = absent[start : start + _LOOK_UPS]
+            answers = await asyncio.gather(*(look_up(self._desk.venue, o) for o in batch))
+            for order, answer in zip(batch, answers, strict=True):
+                current = self._desk.orders.get(order.client_order_id)
+                if current is None:
+                    continue
+                match answer:
+                    case Accepted(report):
+                        await self._found(current, report, starting=starting)
+                    case Refused():
+                        await self._gone(current, starting=starting)
+                    case Lost(message) | Deferred(message):
+                        if current.state.is_in_flight:
+                            now = self._desk.clock.now()
+                            await self._orders.settle(lost(current, message, now))
+                        else:
+                            unclear.append(current)
+        return unclear
+
+    async def _found(self, order: Order, report: OrderReport, *, starting: bool) -> None:
+        """Take in how an order stands that is not open; what follows it may be too late."""
+        stands = not starting or self._desk.clock.now() <= report.ts_event
+        await self._orders.reported(report, self._follow_up if stands else None)
+
+    async def _gone(self, order: Order, *, starting: bool) -> None:
+        """An order that the venue proves it does not have: it ended, or it never left.
+
+        An intent proved unsent expires (SEMANTICS 5): it is not sent late. Where market time
+        has not moved since it was made - a replay stands still while we are down - it is not
+        late, and goes out now under the same id (ADR 0011).
+        """
+        unsent = order.venue_order_id is None
+        now = self._desk.clock.now()
+        if starting and unsent and now <= order.ts_init and self._stands_still:
+            await self._orders.send((replace(order, state=OrderState.INTENDED),))
+            return
+        ended = OrderState.EXPIRED if unsent else OrderState.CANCELLED
+        message = "proved unsent at the restart" if unsent and starting else "gone"
+        await self._orders.settle(order.moved(ended, at=now, message=message))
+        self._changed.append(
+            f"{order.side.value} {to_text(order.quantity)} {order.instrument_id}: {message}"
+        )
+
+    @property
+    def _stands_still(self) -> bool:
+        return self._desk.venue.capabilities.replayed

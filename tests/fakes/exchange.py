@@ -72,6 +72,11 @@ class ScriptedVenue:
         while len(self.listeners()) < number:
             await self.server.binance.changed.wait()
 
+    async def until_silent(self) -> None:
+        """Wait until nobody is subscribed to anything."""
+        while self.listeners():
+            await self.server.binance.changed.wait()
+
     def step(self, span_ms: int) -> None:
         """Move the exchange on at once; the clients that were made here keep up with it."""
         self.server.step(span_ms)

@@ -101,6 +101,7 @@ class BinanceFace:
                 "listenKey": key,
             }
             self.users.tell(account, MarketKind.LINEAR, frame)
+            self.users.hang_up(account, MarketKind.LINEAR)
         for socket in tuple(self._sockets):
             if now_ms - socket.opened_ms >= DAY_MS:
                 socket.hang_up()  # Binance ends every connection after a day
@@ -225,6 +226,7 @@ class BinanceFace:
             self.users.forget(socket)
             for streams in self.streams.values():
                 streams.forget(socket)
+            self.changed.notify()
 
 
 _REFUSED_CONNECTIONS = frozenset(

@@ -94,6 +94,12 @@ class UserStreams:
         """Return a socket's subscriptions."""
         return [number for number, item in self._listeners.items() if item.socket is socket]
 
+    def hang_up(self, account: str, kind: MarketKind) -> None:
+        """Close the connections that hear of an account."""
+        for item in self._listeners.values():
+            if item.account == account and item.kind is kind:
+                item.socket.hang_up()
+
     def accounts(self) -> list[str]:
         """Return whose streams are heard, once per subscription."""
         return [item.account for item in self._listeners.values()]

@@ -8,25 +8,13 @@ from typing import Any
 import pytest
 
 from tests.fakes.exchange import ACCOUNT, MINUTE_MS, ScriptedVenue
+from tests.sandbox.exchange.binance.waiting import begun, soon
 
 BTC = "BTC/USDT"
-PATIENCE_S = 5
-
-
-async def soon(awaitable: Any) -> Any:
-    """A stream that stays silent must fail the test, not hang it."""
-    async with asyncio.timeout(PATIENCE_S):
-        return await awaitable
-
-
-async def subscribed(venue: ScriptedVenue) -> None:
-    """Wait until some client listens: frames before that are nobody's."""
-    await soon(venue.until_heard())
 
 
 async def test_an_order_is_told_from_its_birth_to_its_end(venue: ScriptedVenue, spot: Any) -> None:
-    watching = asyncio.ensure_future(soon(spot.watch_orders()))
-    await subscribed(venue)
+    watching = await begun(venue, spot.watch_orders())
     price = (venue.exchange.data.last_price("BTCUSDT") * Decimal("0.9")).quantize(Decimal("0.01"))
     placed = await spot.create_order(
         BTC, "limit", "buy", "0.01", str(price), {"clientOrderId": "oc-1"}
@@ -40,8 +28,7 @@ async def test_an_order_is_told_from_its_birth_to_its_end(venue: ScriptedVenue, 
 
 
 async def test_fills_arrive_with_price_and_commission(venue: ScriptedVenue, spot: Any) -> None:
-    watching = asyncio.ensure_future(soon(spot.watch_my_trades()))
-    await subscribed(venue)
+    watching = await begun(venue, spot.watch_my_trades())
     await spot.create_order(BTC, "market", "buy", "0.001")
     trades = await watching
     fills = venue.exchange.history.fills(ACCOUNT, "BTCUSDT")
@@ -51,8 +38,7 @@ async def test_fills_arrive_with_price_and_commission(venue: ScriptedVenue, spot
 
 
 async def test_a_deposit_changes_the_watched_balance(venue: ScriptedVenue, spot: Any) -> None:
-    watching = asyncio.ensure_future(soon(spot.watch_balance()))
-    await subscribed(venue)
+    watching = await begun(venue, spot.watch_balance())
     venue.exchange.hands.deposit(ACCOUNT, "BTC", Decimal("0.5"))
     balance = await watching
     assert Decimal(str(balance["BTC"]["free"])) in (Decimal("0.5"), Decimal("2.5"))
@@ -61,8 +47,7 @@ async def test_a_deposit_changes_the_watched_balance(venue: ScriptedVenue, spot:
 async def test_a_closed_bar_is_sent_at_the_turn_of_the_minute(
     venue: ScriptedVenue, spot: Any
 ) -> None:
-    watching = asyncio.ensure_future(soon(spot.watch_ohlcv(BTC, "1m")))
-    await subscribed(venue)
+    watching = await begun(venue, spot.watch_ohlcv(BTC, "1m"))
     venue.step(MINUTE_MS)
     (row,) = await watching
     bar = venue.exchange.data.bars("BTCUSDT", limit=2)[0]
@@ -70,11 +55,10 @@ async def test_a_closed_bar_is_sent_at_the_turn_of_the_minute(
 
 
 async def test_the_watched_book_stays_equal_to_the_cores(venue: ScriptedVenue, spot: Any) -> None:
-    watching = asyncio.ensure_future(soon(spot.watch_order_book(BTC)))
-    await subscribed(venue)
+    watching = await begun(venue, spot.watch_order_book(BTC))
     book = await watching
     for _ in range(20):
-        venue.step(500)
+        venue.step(2000)
         book = await soon(spot.watch_order_book(BTC))
     depth = venue.exchange.data.depth("BTCUSDT", 10)
     assert [(Decimal(str(p)), Decimal(str(q))) for p, q in book["bids"][:10]] == list(depth.bids)
@@ -86,8 +70,7 @@ async def test_the_watched_book_stays_equal_to_the_cores(venue: ScriptedVenue, s
 async def test_prints_arrive_as_they_happen(venue: ScriptedVenue, spot: Any, name: str) -> None:
     spot.options["watchTrades"] = {"name": name}
     spot.options["watchTradesForSymbols"] = {"name": name}
-    watching = asyncio.ensure_future(soon(spot.watch_trades(BTC)))
-    await subscribed(venue)
+    watching = await begun(venue, spot.watch_trades(BTC))
     venue.step(MINUTE_MS)
     trades = await watching
     known = {trade.trade_id: trade for trade in venue.exchange.data.trades("BTCUSDT", limit=1000)}
@@ -104,8 +87,7 @@ WATCHES: dict[str, Callable[[Any], Awaitable[Any]]] = {
 
 @pytest.mark.parametrize("stream", WATCHES)
 async def test_tickers_and_best_prices_arrive(venue: ScriptedVenue, spot: Any, stream: str) -> None:
-    watching = asyncio.ensure_future(soon(WATCHES[stream](spot)))
-    await subscribed(venue)
+    watching = await begun(venue, WATCHES[stream](spot))
     assert venue.listeners() == [stream]
     venue.step(2000)
     told = await watching

@@ -3,12 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import NamedTuple
 
 import structlog
 
-from tests.simulation.loop import DeterministicLoop
+from tests.simulation.loop import DeterministicLoop, Turn
 
 _log = structlog.get_logger(__name__)
 
@@ -54,21 +53,22 @@ class VirtualClock:
 class _Wake(NamedTuple):
     due: datetime
     call: Callable[[], Awaitable[None]]
-    timer: asyncio.TimerHandle | None
+    timer: Turn | None
 
 
 class LoopScheduler:
     """A `Scheduler` on the loop's time, with the manners of the live one.
 
     Before `run` it only remembers. A callback that falls due while its key still runs starts when
-    that has ended; one that raises is logged.
+    that has ended; one that raises is logged. Each key has a task of its own.
     """
 
     def __init__(self, loop: DeterministicLoop) -> None:
         self._loop = loop
         self._waiting: dict[str, _Wake] = {}
         self._overdue: dict[str, _Wake] = {}
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._idle: dict[str, asyncio.Future[_Wake]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self._started = False
 
     def wake_at(self, key: str, due: datetime, wake: Callable[[], Awaitable[None]]) -> None:
@@ -77,7 +77,7 @@ class LoopScheduler:
         self.cancel(key)
         self._waiting[key] = _Wake(due, wake, self._timer(key, due))
 
-    def _timer(self, key: str, due: datetime) -> asyncio.TimerHandle | None:
+    def _timer(self, key: str, due: datetime) -> Turn | None:
         if not self._started:
             return None
         seconds = max((due - EPOCH).total_seconds(), self._loop.time())
@@ -109,33 +109,33 @@ class LoopScheduler:
                 if wake.timer is not None:
                     wake.timer.cancel()
                 self._waiting[key] = wake._replace(timer=None)
-            running = tuple(self._running.values())
-            for task in running:
+            tasks = tuple(self._tasks.values())
+            self._tasks.clear()
+            self._idle.clear()
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _fire(self, key: str) -> None:
         wake = self._waiting.pop(key, None)
         if wake is None:
             return
-        if key in self._running:
-            self._overdue[key] = wake
-        else:
-            self._start(key, wake)
+        idle = self._idle.pop(key, None)
+        if idle is not None:
+            idle.set_result(wake)
+            return
+        self._overdue[key] = wake
+        if key not in self._tasks:
+            self._tasks[key] = self._loop.create_task(self._serve(key), name=f"job {key}")
 
-    def _start(self, key: str, wake: _Wake) -> None:
-        task = self._loop.create_task(self._call(key, wake), name=f"job {key}")
-        self._running[key] = task
-        task.add_done_callback(partial(self._ended, key))
-
-    def _ended(self, key: str, task: asyncio.Task[None]) -> None:
-        self._running.pop(key, None)
-        overdue = self._overdue.pop(key, None)
-        if overdue is not None and self._started:
-            self._start(key, overdue)
-
-    async def _call(self, key: str, wake: _Wake) -> None:
-        try:
-            await wake.call()
-        except Exception:  # the job boundary, as in the live scheduler
-            _log.exception("scheduled job failed", key=key, due=wake.due.isoformat())
+    async def _serve(self, key: str) -> None:
+        """Run one key's callbacks one after another, for as long as the scheduler runs."""
+        while True:
+            wake = self._overdue.pop(key, None)
+            if wake is None:
+                idle = self._idle[key] = self._loop.create_future()
+                wake = await idle
+            try:
+                await wake.call()
+            except Exception:  # the job boundary, as in the live scheduler
+                _log.exception("scheduled job failed", key=key, due=wake.due.isoformat())

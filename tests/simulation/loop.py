@@ -25,27 +25,35 @@ class RealWorldTouched(BaseException):
     """
 
 
-class WorldTimer:
-    """A callback of the outside world: it outlives the process that runs in the loop."""
+class Turn:
+    """A callback that waits for its turn: what asyncio calls a handle, without what is not used."""
 
-    __slots__ = ("_cancelled", "args", "callback")
+    __slots__ = ("_cancelled", "_when", "args", "callback", "context", "is_world")
 
-    def __init__(self, callback: Callable[..., object], args: tuple[object, ...]) -> None:
+    def __init__(
+        self,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        context: contextvars.Context | None,
+        when: float = 0.0,
+        *,
+        is_world: bool = False,
+    ) -> None:
         self.callback = callback
         self.args = args
+        self.context = context
+        self.is_world = is_world  # of the outside world: it outlives the process in the loop
+        self._when = when
         self._cancelled = False
+
+    def when(self) -> float:
+        return self._when
 
     def cancel(self) -> None:
         self._cancelled = True
 
     def cancelled(self) -> bool:
         return self._cancelled
-
-    def _run(self) -> None:
-        self.callback(*self.args)
-
-
-_Turn = asyncio.Handle | WorldTimer
 
 
 class DeterministicLoop(asyncio.AbstractEventLoop):
@@ -59,8 +67,8 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         self._below = draw.random
         self._now = start
         self._number = 0
-        self._ready: list[_Turn] = []
-        self._timers: list[tuple[float, int, _Turn]] = []
+        self._ready: list[Turn] = []
+        self._timers: list[tuple[float, int, Turn]] = []
         self._tasks: list[asyncio.Task[Any]] = []
         self._stopping = False
         self.turns = 0
@@ -94,10 +102,13 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
                     turn = ready[place]
                     ready[place] = ready[-1]
                     ready.pop()
-                if turn.cancelled():
+                if turn._cancelled:
                     continue
-                turn._run()
                 self.turns += 1
+                if turn.is_world:
+                    turn.callback(*turn.args)
+                else:
+                    self._run(turn)
                 if self.fuse > 0:
                     self.fuse -= 1
                     if not self.fuse:
@@ -105,10 +116,21 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         finally:
             events._set_running_loop(before)
 
+    def _run(self, turn: Turn) -> None:
+        try:
+            if turn.context is None:
+                turn.callback(*turn.args)
+            else:
+                turn.context.run(turn.callback, *turn.args)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exc:  # as asyncio does: the loop goes on, and somebody is told
+            self.call_exception_handler({"message": "callback failed", "exception": exc})
+
     def _jump(self, end: float) -> bool:
         """Move to the next instant that has a timer; False when there is none up to `end`."""
         timers = self._timers
-        while timers and timers[0][2].cancelled():
+        while timers and timers[0][2]._cancelled:
             heappop(timers)
         if not timers or timers[0][0] > end:
             self._now = max(self._now, end)
@@ -117,7 +139,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         self._now = instant
         while timers and timers[0][0] <= instant:
             turn = heappop(timers)[2]
-            if not turn.cancelled():
+            if not turn._cancelled:
                 self._ready.append(turn)
         return True
 
@@ -163,10 +185,10 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         callback: Callable[..., object],
         *args: Any,
         context: contextvars.Context | None = None,
-    ) -> asyncio.Handle:
-        handle = asyncio.Handle(callback, args, self, context)
-        self._ready.append(handle)
-        return handle
+    ) -> Turn:
+        turn = Turn(callback, args, context)
+        self._ready.append(turn)
+        return turn
 
     def call_later(  # type: ignore[override]
         self,
@@ -174,7 +196,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         callback: Callable[..., object],
         *args: Any,
         context: contextvars.Context | None = None,
-    ) -> asyncio.TimerHandle:
+    ) -> Turn:
         return self.call_at(self._now + delay, callback, *args, context=context)
 
     def call_at(  # type: ignore[override]
@@ -183,21 +205,19 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         callback: Callable[..., object],
         *args: Any,
         context: contextvars.Context | None = None,
-    ) -> asyncio.TimerHandle:
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
+    ) -> Turn:
+        turn = Turn(callback, args, context, when)
         self._number += 1
-        heappush(self._timers, (when, self._number, handle))
-        return handle
+        heappush(self._timers, (when, self._number, turn))
+        return turn
 
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """A cancelled timer stays in the heap until its time."""
-
-    def world_at(self, when: float, callback: Callable[..., object], *args: object) -> WorldTimer:
+    def world_at(self, when: float, callback: Callable[..., object], *args: object) -> Turn:
         """Call `callback` at virtual second `when`, whatever becomes of the process until then."""
-        timer = WorldTimer(callback, args)
+        when = max(when, self._now)
+        turn = Turn(callback, args, None, when, is_world=True)
         self._number += 1
-        heappush(self._timers, (max(when, self._now), self._number, timer))
-        return timer
+        heappush(self._timers, (when, self._number, turn))
+        return turn
 
     # --- futures and tasks -------------------------------------------------------------------
 
@@ -235,8 +255,8 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
                 task._log_destroy_pending = False  # type: ignore[attr-defined]
                 _close(task.get_coro())
         events._set_running_loop(before)
-        self._ready[:] = [turn for turn in self._ready if isinstance(turn, WorldTimer)]
-        self._timers[:] = [entry for entry in self._timers if isinstance(entry[2], WorldTimer)]
+        self._ready[:] = [turn for turn in self._ready if turn.is_world]
+        self._timers[:] = [entry for entry in self._timers if entry[2].is_world]
         heapify(self._timers)
 
     def tasks(self) -> tuple[asyncio.Task[Any], ...]:

@@ -15,9 +15,17 @@ from tests.simulation.strategies import Temper, tempered
 ACCOUNT = "desk"
 ACCOUNT_ID = AccountId(ACCOUNT)
 DAY = 86_400.0
-_BASES = ("BTC", "ETH", "SOL", "ADA")
-_PRICES = {"BTC": 60_000, "ETH": 3_000, "SOL": 150, "ADA": 100}
-_SIZES = {"BTC": "0.05", "ETH": "1", "SOL": "20", "ADA": "30"}
+_PRICES = {
+    "BTC": 60_000,
+    "ETH": 3_000,
+    "SOL": 150,
+    "LTC": 80,
+    "BNB": 600,
+    "XMR": 160,
+    "AVAX": 40,
+    "LINK": 15,
+}
+_LEVEL_VALUE = 3_000  # of the quote: an order of a run takes one or two levels of the book
 
 
 class Mood(Enum):
@@ -58,11 +66,12 @@ def drawn(seed: int, mood: Mood, *, seconds: float = DAY, symbols: int | None = 
     draws = Draws(seed)
     draw = draws.fresh("scenario")
     is_linear = draw.random() < 0.6
-    count = symbols or draw.choice((3, 4))
-    markets = tuple(_market(base, is_linear=is_linear) for base in _BASES[:count])
+    count = symbols or draw.choice((6, 8))
+    bases = tuple(_PRICES)[:count]
+    markets = tuple(_market(base, is_linear=is_linear) for base in bases)
     tempers: dict[RunId, Temper] = {}
     runs: list[Run] = []
-    pair = markets[2:] if count == 4 and draw.random() < 0.5 else ()  # one run decides for both
+    pair = markets[-2:] if count > 3 and draw.random() < 0.5 else ()  # one run decides for both
     for number, market in enumerate(markets):
         if market not in pair:
             runs.append(_run(f"run{number}", (market,)))
@@ -90,10 +99,12 @@ def drawn(seed: int, mood: Mood, *, seconds: float = DAY, symbols: int | None = 
 
 
 def _market(base: str, *, is_linear: bool) -> Market:
-    book = Liquidity(level_size=Decimal(_SIZES[base]), minute_volume=Decimal(_SIZES[base]) * 40)
+    price = _PRICES[base]
+    size = Decimal(_LEVEL_VALUE) / price
+    book = Liquidity(level_size=round(size, 2), minute_volume=round(size * 40, 2))
     make = linear if is_linear else spot
-    tick = Decimal("0.1") if _PRICES[base] > 1_000 else Decimal("0.01")
-    step = Decimal("0.0001") if _PRICES[base] > 1_000 else Decimal("0.01")
+    tick = Decimal("0.1") if price > 1_000 else Decimal("0.01")
+    step = Decimal("0.0001") if price > 1_000 else Decimal("0.01")
     return make(
         f"{base}USDT",
         base,
@@ -101,7 +112,7 @@ def _market(base: str, *, is_linear: bool) -> Market:
         tick=tick,
         step=step,
         min_quantity=step,
-        start_price=Decimal(_PRICES[base]),
+        start_price=Decimal(price),
         liquidity=book,
     )
 

@@ -1,6 +1,7 @@
 """The scheduler on virtual time keeps the port's promises."""
 
 import asyncio
+from collections.abc import Iterator
 from datetime import timedelta
 from random import Random
 
@@ -11,8 +12,10 @@ from tests.simulation.loop import DeterministicLoop
 
 
 @pytest.fixture
-def loop() -> DeterministicLoop:
-    return DeterministicLoop(Random(1))
+def loop() -> Iterator[DeterministicLoop]:
+    made = DeterministicLoop(Random(1))
+    yield made
+    made.drop_process()
 
 
 def test_it_wakes_at_the_due_instant_and_not_before(loop):

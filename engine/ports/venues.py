@@ -241,9 +241,10 @@ class HistoryPage:
     Attributes:
         bars: Final bars with exact prices, oldest first, all of them within the stretch below.
         start: Where the stretch begins that the answer speaks of, UTC: as asked, or later where
-            the venue no longer keeps what was before.
+            it tells nothing of what is before.
         until: Where it ends, exclusive. A bar that is absent between `start` and `until` is
-            proven: nothing traded. Equal to `start`: the venue has nothing newer yet.
+            proven: nothing traded. Equal to the start that was asked for: there is nothing newer
+            yet.
     """
 
     bars: tuple[Bar, ...]
@@ -267,8 +268,8 @@ class HistorySource(Protocol):
     ) -> HistoryPage:
         """Return the first `limit` or fewer final bars that start at or after `start`.
 
-        Never the forming one. `until` must move on past a stretch without bars, however long,
-        as long as the venue has newer ones or has proved that stretch empty.
+        Never the forming one. Where the answer has none, `until` still moves on, as far as bars
+        may come later; with `start` beside it where the venue's silence proves nothing.
 
         Raises:
             UnknownInstrument: The venue does not list it.

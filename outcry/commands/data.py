@@ -46,7 +46,7 @@ def data_fetch(
     Run it again to go on where it stopped: only gaps and what is new are asked for. Without
     --from it begins at the first bar on disk. Ctrl-C keeps what has come.
 
-    Example: outcry data fetch binance BTC/USDT ETH/USDT --timeframe 1m --from 2024-01-01
+    Example: outcry data fetch binance BTC/USDT ETH/USDT --from 2024-01-01
     """
     from engine.schedule.live import SystemWallClock
     from engine.venues.ccxt.backoff import system_draw

@@ -2,9 +2,10 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from engine.domain.bars import Bar, BarState
@@ -16,9 +17,28 @@ from engine.storage.bars.layout import Series
 from engine.storage.bars.store import BarStore
 from outcry.commands.common import settings_of
 from outcry.history.listing import named
-from outcry.history.shelf import NoHistory, bar_folder, one_series, shown, span_of, timeframe_of
+from outcry.history.shelf import (
+    NoHistory,
+    bar_folder,
+    one_series,
+    progress,
+    shown,
+    span_of,
+    timeframe_of,
+    watched,
+)
 
 _KEEP_EVERY = 50_000  # coarse bars held in memory at once
+
+
+class _Table(Protocol):
+    """Rows of the store."""
+
+    @property
+    def num_rows(self) -> int: ...
+
+
+Rows = TypeVar("Rows", bound=_Table)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +67,22 @@ def export(request: ExportRequest) -> int:
             f"{series} has no bars in that time; it has {shown(summary.first)} to "
             f"{shown(summary.last)} UTC. Nothing was written"
         )
-    count = export_tables(store.tables(series, span), request.out)
+    total = store.summary(series).bars
+    with progress(total, f"{series} to {request.out.name}") as show:
+        count = export_tables(_counted(store.tables(series, span), show), request.out)
     if request.as_json:
         print(json.dumps({**named(series), "bars": count, "file": str(request.out)}))
     else:
         print(f"{series}: {count:,} bars written to {request.out}")
     return 0
+
+
+def _counted(tables: Iterable[Rows], show: Callable[[int], None]) -> Iterator[Rows]:
+    done = 0
+    for table in tables:
+        yield table
+        done += table.num_rows
+        show(done)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,13 +133,15 @@ def resample_history(request: ResampleRequest) -> int:
     # what is known before the first bar may only be from before the listing: no empty bars of that
     traded = (intervals.around(summary.first)[0], intervals.around(summary.last)[1])
     tally = _Tally()
-    bars = tally.final(resample(store.bars(fine), summary.known, intervals))
     try:
-        if request.out is None:
-            whole = within(traded, intervals.whole(summary.known))
-            _keep(store, coarse, fine, bars, whole)
-        else:
-            export_bars(bars, request.out)
+        with progress(summary.bars, f"{fine} to {coarse.timeframe}") as show:
+            read = watched(store.bars(fine), show)
+            bars = tally.final(resample(read, summary.known, intervals))
+            if request.out is None:
+                whole = within(traded, intervals.whole(summary.known))
+                _keep(store, coarse, fine, bars, whole)
+            else:
+                export_bars(bars, request.out)
     except ValueError as exc:
         raise DataError(f"{fine}: {exc}") from exc
     _tell(request, coarse, tally)

@@ -19,7 +19,15 @@ from engine.venues.ccxt.backoff import Draw
 from outcry.commands.common import settings_of
 from outcry.history.backfill import Backfill, Fetched
 from outcry.history.listing import named
-from outcry.history.shelf import bar_folder, complain, instant_of, shown, timeframe_of, written
+from outcry.history.shelf import (
+    bar_folder,
+    complain,
+    instant_of,
+    progress,
+    shown,
+    timeframe_of,
+    written,
+)
 from outcry.places import prepare_data_dir
 
 FAILED, BAD_INPUT = 1, 2
@@ -131,20 +139,14 @@ class _Run:
             await source.close()
 
     async def _one(self, outcome: _Outcome, source: HistorySource) -> None:
-        from outcry.commands.backtest import progress_bar
-
         series, wanted = outcome.job.series, outcome.job.wanted
         with self._store.writer(series) as writer:
             known = self._store.summary(series).known
             total = bars_in(missing(wanted, known), series.timeframe)
             backfill = Backfill(source, series, writer, clock=self._clock, draw=self._draw)
             outcome.fetched = backfill.result
-            with progress_bar(total, str(series)) as show:
-                await backfill.run(wanted, known, show or _quiet)
-
-
-def _quiet(done: int) -> None:
-    """Show no progress: standard error is not a terminal."""
+            with progress(total, str(series)) as show:
+                await backfill.run(wanted, known, show)
 
 
 def _line(error: OutcryError) -> str:

@@ -1,9 +1,11 @@
 """What the commands of `outcry data` share: the store, the choice of series, times."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from config.settings import Settings
 from engine.bars import from_ms, to_ms
@@ -14,8 +16,11 @@ from engine.errors import ConfigError, OutcryError
 from engine.storage.bars.layout import Series
 from engine.storage.bars.store import BarStore
 
+A = TypeVar("A")
+
 _FOLDER = "bars"
 _NAMED = 8
+_SHOWN_EVERY = 5_000
 _EVER = (to_ms(datetime(1900, 1, 1, tzinfo=UTC)), to_ms(datetime(2200, 1, 1, tzinfo=UTC)))
 
 
@@ -129,3 +134,27 @@ def size_text(size: int) -> str:
 def complain(text: str) -> None:
     """Print one line on standard error, as the command line does."""
     print(f"outcry: {' '.join(text.split())}", file=sys.stderr)
+
+
+@contextmanager
+def progress(total: int, title: str) -> Iterator[Callable[[int], None]]:
+    """Show how many of `total` are done, on a terminal and once it takes two seconds."""
+    if not sys.stderr.isatty():
+        yield _unseen
+        return
+    from outcry.commands.backtest import progress_bar
+
+    with progress_bar(total, title) as show:
+        yield show or _unseen
+
+
+def watched(items: Iterable[A], show: Callable[[int], None]) -> Iterator[A]:
+    """Yield the items and show how many have passed, now and then."""
+    for number, item in enumerate(items):
+        if number % _SHOWN_EVERY == 0:
+            show(number)
+        yield item
+
+
+def _unseen(done: int) -> None:
+    """Show nothing: nobody looks."""

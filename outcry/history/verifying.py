@@ -13,7 +13,7 @@ from engine.storage.bars.layout import Series
 from engine.storage.bars.store import BarStore
 from outcry.commands.common import settings_of
 from outcry.history.listing import named
-from outcry.history.shelf import bar_folder, chosen, shown, written
+from outcry.history.shelf import bar_folder, chosen, progress, shown, written
 
 _TITLES = {
     Check.DUPLICATES: "duplicate bars",
@@ -57,7 +57,11 @@ def verify(request: Request, clock: Clock) -> int:
     store = BarStore(bar_folder(settings_of(request.config)))
     now = to_ms(clock.now())
     wanted = chosen(store, request.venue, request.symbols, request.timeframe)
-    reports = [_report(store, series, now) for series in wanted]
+    with progress(len(wanted), "verify") as show:
+        reports = []
+        for number, series in enumerate(wanted, 1):
+            reports.append(_report(store, series, now))
+            show(number)
     is_bad = any(report.is_bad(strict=request.strict) for report in reports)
     if request.as_json:
         print(json.dumps({"ok": not is_bad, "series": [_fields(item) for item in reports]}))

@@ -95,7 +95,7 @@ class FakeHistory:
             if begin <= bar.timestamp < end
         ][: min(limit, self.most)]
         until = there[-1].end if there else begin
-        if there and len(there) < min(limit, self.most) and end.year < 9999:
+        if len(there) < min(limit, self.most) and end.year < 9999:
             until = end
         return HistoryPage(bars=tuple(there), start=begin, until=max(until, begin))
 

@@ -122,8 +122,9 @@ class BarStore:
             held = self.summary(series)
             if held.known and held.source != source:
                 raise ConfigError(
-                    f"{series} {_origin(held.source)}, and is not mixed with what "
-                    f"{_origin(source)}. Nothing was changed. Remove {folder} to begin anew"
+                    f"{series} on disk comes {_origin(held.source)}; bars {_origin(source)} are "
+                    "not mixed with it. Nothing was changed. Write them to a file instead, or "
+                    f"remove {folder} to begin anew"
                 )
             yield SeriesWriter(folder, series, source)
 
@@ -218,7 +219,7 @@ def _source(extents: list[Extent]) -> str:
 
 
 def _origin(source: str) -> str:
-    return f"was resampled from {source}" if source else "the venue told"
+    return f"from {source} bars" if source else "from the venue"
 
 
 def _bad_cell(series: Series) -> DataError:

@@ -6,6 +6,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.bars import to_ms
 from engine.errors import DataError, RequestRefused, UnknownInstrument, VenueUnavailable
@@ -197,3 +199,38 @@ async def test_real_minutes_with_silent_ones_come_through_whole(tmp_path: Path):
     assert desk.bars() == bars
     assert fetched.unknown == (span(*silence),)
     assert (silence[1] - silence[0]) == timedelta(hours=7, minutes=12)
+
+
+MINUTES = st.sets(st.integers(0, 119), min_size=1)
+QUIET = st.lists(st.tuples(st.integers(0, 119), st.integers(1, 30)), max_size=3)
+PAGES = st.integers(1, 40)
+
+
+def at(number: int) -> datetime:
+    return DAY + timedelta(minutes=number)
+
+
+@settings(max_examples=60, deadline=None)
+@given(MINUTES, QUIET, PAGES, st.integers(0, 120), st.lists(st.booleans(), max_size=4))
+def test_whatever_comes_is_kept_once_and_only_what_was_told_is_known(
+    tmp_path_factory, there, quiet, most, first_end, fails
+):
+    """Two fetches, the first of a part, from a source with silent stretches and failures."""
+    bars = [bar for number, bar in enumerate(minutes(120)) if number in there]
+    silent = [(at(start), at(start + length)) for start, length in quiet]
+    failures = [VenueUnavailable("busy") if fail else None for fail in fails]
+    desk = Desk(tmp_path_factory.mktemp("desk"), FakeHistory(bars, most, silent, failures=failures))
+
+    async def both() -> Fetched:
+        await desk.fetch_patiently(DAY, at(first_end))
+        return await desk.fetch_patiently(DAY, at(120))
+
+    fetched = asyncio.run(both())
+    hidden = {number for number in range(120) for a, b in silent if a <= at(number) < b}
+    assert desk.bars() == [bar for bar in bars if bar.timestamp not in {at(n) for n in hidden}]
+    known = {n for n in range(120) for a, b in desk.known() if a <= to_ms(at(n)) < b}
+    assert not known & hidden
+    told = max((n for n in there if n not in hidden), default=-1)
+    assert set(range(told + 1)) - hidden <= known
+    unknown = {n for n in range(120) for a, b in fetched.unknown if a <= to_ms(at(n)) < b}
+    assert unknown == set(range(120)) - known

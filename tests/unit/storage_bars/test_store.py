@@ -172,7 +172,7 @@ def test_another_series_has_a_writer_of_its_own(store: BarStore) -> None:
 def test_resampled_and_fetched_bars_are_never_mixed(store: BarStore) -> None:
     add(store, minutes(3))
     with (
-        pytest.raises(ConfigError, match="told, and is not mixed with what was resampled"),
+        pytest.raises(ConfigError, match="from the venue; bars from 30s bars are not mixed"),
         store.writer(SERIES, source="30s"),
     ):
         pass

@@ -59,6 +59,19 @@ class Effect(StrEnum):
         return self not in _NO_ANSWER
 
 
+# Messages of a stream only; UNREACHABLE and MAINTENANCE concern everything, the rest requests.
+_OF_STREAMS = frozenset(
+    {
+        Effect.DUPLICATE,
+        Effect.REORDER,
+        Effect.DROP,
+        Effect.DELAY,
+        Effect.FREEZE,
+        Effect.CUT,
+        Effect.SILENT_CUT,
+    }
+)
+_OF_BOTH = frozenset({Effect.UNREACHABLE, Effect.MAINTENANCE})
 _ACTS = frozenset(
     {
         Effect.LOSE_REPLY,
@@ -110,7 +123,12 @@ class Rule:
     text: str = ""
 
     def matches(self, operation: str, symbol: str, account: str, now_ms: int) -> bool:
+        """Whether it concerns this operation now; effects of streams never concern requests."""
         wanted = self.operation
+        if self.effect not in _OF_BOTH:
+            is_message = operation.startswith("stream")
+            if is_message is not (self.effect in _OF_STREAMS):
+                return False
         return (
             (wanted == "*" or operation == wanted or operation.startswith(f"{wanted}."))
             and (not self.symbol or self.symbol == symbol)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -39,6 +40,7 @@ class ServerSettings:
         speed: Exchange time per wall time.
         limits_enforced: Whether weights and order rates are refused beyond their limits.
         ahead_ms: How far ahead of the shown clock a request may be stamped.
+        tls: With it the same is served on one more port, encrypted, as under the real names.
     """
 
     host: str = "127.0.0.1"
@@ -47,6 +49,7 @@ class ServerSettings:
     speed: float = 1.0
     limits_enforced: bool = True
     ahead_ms: int = AHEAD_MS
+    tls: ssl.SSLContext | None = None
 
 
 class ExchangeServer:
@@ -73,7 +76,7 @@ class ExchangeServer:
         )
         self._runner: web.AppRunner | None = None
         self._pump_task: asyncio.Task[None] | None = None
-        self.port = 0
+        self.port = self.tls_port = 0
 
     async def __aenter__(self) -> Self:
         # handler_cancellation: an answer that is waited with ends when its client hangs up.
@@ -87,6 +90,10 @@ class ExchangeServer:
         self._runner = runner
         await web.TCPSite(runner, self.settings.host, self.settings.port).start()
         self.port = runner.addresses[0][1]
+        if self.settings.tls is not None:
+            tls = self.settings.tls
+            await web.TCPSite(runner, self.settings.host, 0, ssl_context=tls).start()
+            self.tls_port = runner.addresses[1][1]
         self.start_pump()
         return self
 

@@ -11,13 +11,21 @@ are BTC/USDT and ETH/USDT, spot and USD-M; the account "main" holds money in bot
 
 from __future__ import annotations
 
+import socket
+import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from sandbox.certificate import ensure_certificate
 from sandbox.exchange.core import Exchange, Liquidity, Market, linear, spot
 from sandbox.exchange.core.kinds import Wallet
 from sandbox.exchange.server import ExchangeServer, ServerSettings, wall_ms
@@ -57,6 +65,7 @@ class ScriptedVenue:
         self.exchange: Exchange = server.exchange
         self._follows_wall = follows_wall
         self._clients: list[Any] = []
+        self._sessions: list[aiohttp.ClientSession] = []
 
     @property
     def http(self) -> str:
@@ -95,7 +104,23 @@ class ScriptedVenue:
         """A ccxt.pro client that knows the markets of both halves."""
         return self._client("binance", {"fetchMarkets": {"types": ["spot", "linear"]}}, config)
 
-    def _client(self, name: str, options: dict[str, Any], config: dict[str, Any]) -> Any:
+    def really(self, name: str, types: Sequence[str], **config: Any) -> Any:
+        """A ccxt.pro client with Binance's own addresses, whose names all lead here.
+
+        ccxt looks at the address to tell what an error code means, so only such a client raises
+        what it would raise in earnest. Needs `tls`.
+        """
+        if not self.server.tls_port:
+            raise RuntimeError("the exchange was started without tls")
+        connector = aiohttp.TCPConnector(resolver=_Here(self.server.tls_port), ssl=False)
+        session = aiohttp.ClientSession(connector=connector)
+        self._sessions.append(session)
+        options = {"fetchMarkets": {"types": list(types)}}
+        return self._client(name, options, {"session": session, **config}, real=True)
+
+    def _client(
+        self, name: str, options: dict[str, Any], config: dict[str, Any], *, real: bool = False
+    ) -> Any:
         import ccxt.pro
 
         defaults = {
@@ -109,11 +134,13 @@ class ScriptedVenue:
                 "apiKey": KEY,
                 "secret": SECRET,
                 "enableRateLimit": False,
+                "enableLastJsonResponse": True,
                 "options": {**defaults, **options, **given},
                 **config,
             }
         )
-        point_at(client, self.http)
+        if not real:
+            point_at(client, self.http)
         self._clients.append(client)
         self.set_clock(client)
         return client
@@ -128,6 +155,38 @@ class ScriptedVenue:
         """Close every client."""
         for client in self._clients:
             await client.close()
+        for session in self._sessions:
+            await session.close()
+
+
+class _Here(AbstractResolver):
+    """Every name is this machine, on one port."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        return [
+            ResolveResult(
+                hostname=host,
+                host="127.0.0.1",
+                port=self._port,
+                family=socket.AF_INET,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+        ]
+
+    async def close(self) -> None:
+        pass
+
+
+def server_tls() -> ssl.SSLContext:
+    """A certificate that nobody has to trust."""
+    with TemporaryDirectory() as folder:
+        return ensure_certificate(Path(folder), ("127.0.0.1",)).server_context()
 
 
 def point_at(client: Any, http: str) -> None:
@@ -159,6 +218,7 @@ async def scripted_exchange(
     limits_enforced: bool = False,
     strict_clock: bool = False,
     accounts: Iterable[str] = (),
+    tls: bool = False,
     settings: ServerSettings | None = None,
     **options: Any,
 ) -> AsyncIterator[ScriptedVenue]:
@@ -184,6 +244,7 @@ async def scripted_exchange(
     chosen = settings or ServerSettings(
         pump_every_s=0.02 if live else None,
         limits_enforced=limits_enforced,
+        tls=server_tls() if tls else None,
         **({} if live or strict_clock else {"ahead_ms": _PATIENT_MS}),
     )
     async with ExchangeServer(exchange, chosen) as server:

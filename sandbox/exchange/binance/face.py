@@ -174,7 +174,8 @@ class BinanceFace:
         return await self._serve(request, "connect.user", talk)
 
     async def _spot_or_by_host(self, request: web.Request) -> web.StreamResponse:
-        futures = request.match_info.get("host", "").startswith("fstream")
+        host = request.match_info.get("host") or request.host
+        futures = host.startswith("fstream")
         return await self._stream(request, MarketKind.LINEAR if futures else MarketKind.SPOT)
 
     async def _linear_stream(self, request: web.Request) -> web.StreamResponse:

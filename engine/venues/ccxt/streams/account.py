@@ -91,6 +91,7 @@ class AccountLane:
         self._holding_since: float | None = None
         self._broken_at = around.wall.monotonic()
         self._breaks = 0
+        self._untold: dict[str, float] = {}  # fills that only REST told of, and until when
         self.began = self._complete_until = venue_now()  # all fills before are known
         self._first = True
         self._wake = asyncio.Event()
@@ -119,6 +120,7 @@ class AccountLane:
                 group.create_task(self._keep_flows(), name="money that moves")
         finally:
             tap.ignore(self._frame)
+            tap.ignore_connections(self._connected)
 
     def _watches(self) -> list[tuple[str, Callable[[], Coroutine[Any, Any, object]]]]:
         client = self._client
@@ -146,6 +148,8 @@ class AccountLane:
             _log.warning("a message of the account can't be read", problem=repr(exc)[:200])
             self._around.tap.cut("a message of the account could not be read")
             return
+        for fill in fills:
+            self._untold.pop(fill.key, None)
         if self._must_hold():
             self._held += [*fills, *reports]
         else:
@@ -196,6 +200,7 @@ class AccountLane:
         self._breaks += 1
         if self._whole:
             self._whole = False
+            self._untold.clear()
             self._broken_at = self._holding_since = self._around.wall.monotonic()
         self._around.link.down(ACCOUNT, reason)
         self._wake.set()
@@ -229,17 +234,17 @@ class AccountLane:
         return breaks == self._breaks and self._around.tap.connected_for is not None
 
     async def _check(self) -> None:
-        """Compare once with REST while the stream is up."""
-        began = self._around.wall.monotonic()
-        new = await self._ask()
-        up_for = self._around.link.up_for(ACCOUNT)
-        if new and up_for is not None and self._whole:
-            took = self._around.wall.monotonic() - began
-            latest = self._venue_now() - timedelta(seconds=took + self._around.policy.late)
-            earliest = self._venue_now() - timedelta(seconds=up_for)
-            if any(earliest < fill.ts_event < latest for fill in new):
-                self._around.tap.cut("it did not tell of a fill")
-        await event_within(self._around.wall, self._around.policy.check, self._wake)
+        """Compare once with REST while the stream is up; what only REST has is awaited."""
+        wall, policy = self._around.wall, self._around.policy
+        up_for = self._around.link.up_for(ACCOUNT) or 0.0
+        whole_since = self._venue_now() - timedelta(seconds=up_for)
+        for fill in await self._ask() or ():
+            if self._whole and fill.ts_event > whole_since:
+                self._untold[fill.key] = wall.monotonic() + policy.late
+        await event_within(wall, policy.late if self._untold else policy.check, self._wake)
+        if any(deadline <= wall.monotonic() for deadline in self._untold.values()):
+            self._untold.clear()
+            self._around.tap.cut("it did not tell of a fill")
 
     async def _poll(self) -> None:
         """Ask every few seconds: the library can't watch this exchange's accounts."""

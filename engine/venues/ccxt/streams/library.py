@@ -1,5 +1,6 @@
 """What the streams use of a `ccxt.pro` client: only this is known of the library here."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
@@ -11,6 +12,7 @@ class Socket(Protocol):
 
     isConnected: bool
     handle_text_or_binary_message: Callable[[object], None]
+    future: Callable[[str], "asyncio.Future[object]"]
 
     def on_error(self, error: Exception) -> None:
         """Give the connection up: whoever waits for it gets `error`, the next watch dials anew."""
@@ -46,6 +48,7 @@ class StreamClient(Protocol):
     client: Callable[[str], Socket]
     handle_message: Callable[[Socket, object], None]
     on_connected: Callable[..., None]
+    ws_dial_delay: Callable[[str], float]
     parse_order_book_bids_asks: Callable[..., list[list[object]]]
 
     async def watch_ohlcv(self, symbol: str, timeframe: str) -> object: ...

@@ -5,6 +5,7 @@ nobody waits for, and stops reading a connection for ever when a frame makes it 
 watches only keep subscriptions alive here; frames are read by the tap's listeners.
 """
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
@@ -63,6 +64,7 @@ class Tap:
         self._dial, client.client = client.client, self._socket
         self._handle, client.handle_message = client.handle_message, self._frame
         self._opened, client.on_connected = client.on_connected, self._connected
+        client.ws_dial_delay = lambda url: 0.0  # pauses are ours, by our clock
         self._levels = client.parse_order_book_bids_asks
         client.parse_order_book_bids_asks = self._float_levels
 
@@ -75,9 +77,13 @@ class Tap:
         self._openings.append(listener)
 
     def ignore(self, listener: Listener) -> None:
+        """Call `listener` no more."""
         for listeners in (self._early, self._late):
             if listener in listeners:
                 listeners.remove(listener)
+
+    def ignore_connections(self, listener: Callable[[], None]) -> None:
+        self._openings.remove(listener)
 
     @property
     def silent_for(self) -> float:
@@ -118,7 +124,13 @@ class Tap:
                 _log.warning("a frame can't be read", frame=repr(data)[:200], problem=problem)
                 socket.on_error(StreamCut("a frame could not be read"))
 
+        def awaited(message_hash: str) -> "asyncio.Future[object]":
+            future = promise(message_hash)
+            future.add_done_callback(_looked_at)
+            return future
+
         socket.handle_text_or_binary_message = guarded
+        promise, socket.future = socket.future, awaited
 
     def _frame(self, socket: Socket, message: object) -> None:
         self._last_frame = self._wall.monotonic()
@@ -139,6 +151,12 @@ class Tap:
         """Books are sorted by the library, which can't do that with text."""
         levels = self._levels(*given, **named)
         return [[_float(item) for item in level] for level in levels]
+
+
+def _looked_at(future: "asyncio.Future[object]") -> None:
+    """Many of the library's promises are broken with nobody waiting: that is no news."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _float(item: object) -> object:

@@ -43,6 +43,12 @@ class FakeSocket:
         self.isConnected = False
         self.client = client
         self.waiting: list[asyncio.Future[Any]] = []
+        self.future = self._future
+
+    def _future(self, message_hash: str) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.waiting.append(future)
+        return future
 
     def handle_text_or_binary_message(self, data: object) -> None:
         message = json.loads(data) if isinstance(data, str) else data
@@ -127,9 +133,7 @@ class FakePro:
         if not socket.isConnected:
             self.dials += 1
             self.on_connected(socket)
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        socket.waiting.append(future)
-        return await future
+        return await socket.future("update")
 
     watch_ohlcv = watch_ohlcv_for_symbols = _watch
     watch_order_book = watch_order_book_for_symbols = _watch

@@ -1,0 +1,124 @@
+"""Streams of the ccxt venue from the scripted exchange: unmodified ccxt over real sockets."""
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+
+from engine.bars import to_ms
+from engine.ports import BarsClosed
+from engine.venues.ccxt.settings import MarketKind
+from sandbox.exchange.core.faults import Effect, Rule
+from sandbox.exchange.core.kinds import Side
+from tests.fakes.exchange import ACCOUNT
+from tests.integration.venues.streamed import MINUTE, Streamed, streamed
+
+
+@pytest.fixture
+async def spot() -> AsyncIterator[Streamed]:
+    async with streamed() as world:
+        yield world
+
+
+async def test_bars_are_those_of_the_exchange_and_come_together(spot: Streamed) -> None:
+    await spot.move_until(lambda: len(spot.bars()) >= 4)
+    closed = [told for told in spot.told if isinstance(told, BarsClosed)]
+    assert [len(told.bars) for told in closed] == [2] * len(closed)
+    for bar in spot.bars():
+        symbol = bar.instrument_id.replace("/", "")
+        (theirs,) = spot.server.exchange.data.bars(symbol, start_ms=to_ms(bar.timestamp), limit=1)
+        assert (bar.open, bar.high, bar.low, bar.close, bar.volume) == (
+            *(theirs.open, theirs.high, theirs.low, theirs.close),
+            theirs.volume,
+        )
+
+
+async def test_a_manual_trade_is_told_with_its_price(spot: Streamed) -> None:
+    spot.server.exchange.hands.manual_trade(ACCOUNT, "BTCUSDT", Side.BUY, Decimal("0.01"))
+    await spot.move_until(spot.fills, seconds=5)
+    theirs = spot.server.exchange.history.fills(ACCOUNT, "BTCUSDT")
+    await spot.until(lambda: len(spot.fills()) == len(theirs))
+    assert [fill.price for fill in spot.fills()] == [fill.price for fill in theirs]
+    assert spot.reports()[-1].state.is_terminal
+    await spot.move(120)
+    assert len(spot.fills()) == len(theirs)
+    assert spot.connections() == []
+
+
+async def test_a_trade_made_while_the_stream_was_cut_is_told_once(spot: Streamed) -> None:
+    spot.server.exchange.faults.add(
+        Rule(name="away", operation="*", effect=Effect.UNREACHABLE),
+    )
+    spot.server.server.binance.cut()
+    await spot.move(20)
+    assert spot.connections() == [False]
+    spot.server.exchange.hands.manual_trade(ACCOUNT, "ETHUSDT", Side.BUY, Decimal("0.5"))
+    await spot.move(5)
+    spot.server.exchange.faults.clear()
+    await spot.move_until(lambda: spot.connections() == [False, True])
+    theirs = spot.server.exchange.history.fills(ACCOUNT, "ETHUSDT")
+    await spot.move(100)
+    assert [fill.trade_id for fill in spot.fills()] == [str(fill.trade_id) for fill in theirs]
+    assert spot.connections() == [False, True]
+
+
+async def test_a_frozen_account_stream_is_noticed_and_nothing_is_lost(spot: Streamed) -> None:
+    await spot.move(2)
+    spot.server.exchange.faults.add(
+        Rule(name="frozen", operation="stream.user", effect=Effect.FREEZE)
+    )
+    spot.server.exchange.hands.manual_trade(ACCOUNT, "BTCUSDT", Side.BUY, Decimal("0.01"))
+    await spot.move(3)
+    assert spot.fills() == []
+    await spot.move_until(spot.connections)
+    spot.server.exchange.faults.clear()
+    theirs = spot.server.exchange.history.fills(ACCOUNT, "BTCUSDT")
+    await spot.move_until(lambda: spot.venue.vitals().connected)
+    assert [fill.trade_id for fill in spot.fills()] == [str(fill.trade_id) for fill in theirs]
+
+
+async def test_frozen_prices_are_noticed_and_the_bars_come_over_rest(spot: Streamed) -> None:
+    await spot.move_until(lambda: len(spot.bars()) >= 2)
+    spot.server.exchange.faults.add(
+        Rule(name="frozen", operation="stream.market", effect=Effect.FREEZE, remaining=1)
+    )
+    await spot.move_until(lambda: False in spot.connections(), seconds=200)
+    spot.server.exchange.faults.clear()
+    await spot.move_until(lambda: spot.connections()[-1:] == [True])
+    await spot.move(130)
+    starts = [bar.timestamp for bar in spot.bars() if bar.instrument_id == "BTC/USDT"]
+    assert [late - early for early, late in pairwise(starts)] == [MINUTE.delta] * (len(starts) - 1)
+
+
+@pytest.mark.parametrize("effect", [Effect.DUPLICATE, Effect.REORDER, Effect.DELAY])
+async def test_messages_that_come_twice_late_or_out_of_order_do_no_harm(
+    spot: Streamed, effect: Effect
+) -> None:
+    spot.server.exchange.faults.add(
+        Rule(name="disorder", operation="stream.user", effect=effect, delay_ms=1_500)
+    )
+    for _ in range(4):
+        spot.server.exchange.hands.manual_trade(ACCOUNT, "BTCUSDT", Side.BUY, Decimal("0.3"))
+        await spot.move(1)
+    theirs = spot.server.exchange.history.fills(ACCOUNT, "BTCUSDT")
+    await spot.move_until(lambda: len(spot.fills()) >= len(theirs))
+    await spot.move(70)
+    ids = [str(fill.trade_id) for fill in theirs]
+    assert sorted(fill.trade_id for fill in spot.fills()) == sorted(ids)
+    told = {report.venue_order_id: report for report in spot.reports()}
+    assert all(report.state.is_terminal for report in told.values())
+
+
+async def test_futures_tell_trades_and_survive_a_cut() -> None:
+    async with streamed(MarketKind.LINEAR) as world:
+        hands = world.server.exchange.hands
+        hands.manual_trade(ACCOUNT, "BTCUSDT-PERP", Side.BUY, Decimal("0.01"))
+        await world.move_until(world.fills, seconds=5)
+        world.server.server.binance.cut()
+        await world.move_until(lambda: world.connections() == [False, True])
+        hands.manual_trade(ACCOUNT, "BTCUSDT-PERP", Side.SELL, Decimal("0.01"))
+        theirs = world.server.exchange.history.fills(ACCOUNT, "BTCUSDT-PERP")
+        await world.move_until(lambda: len(world.fills()) == len(theirs), seconds=5)
+        await world.move_until(lambda: len(world.bars()) >= 4)
+        assert [fill.trade_id for fill in world.fills()] == [str(f.trade_id) for f in theirs]

@@ -147,6 +147,7 @@ class PaperMarket:
     def look_away(self) -> None:
         """Forget what is shown: until `watch`, nothing fills."""
         self._is_watching = False
+        self._is_noted = False  # the marks stay the last known prices for a while
         self.book.bests.clear()
         for depth in self._depths.values():
             depth.hide()

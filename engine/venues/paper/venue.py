@@ -162,9 +162,7 @@ class PaperVenue:
                     came = await turns.next(self._until_due(account))
                 except StopAsyncIteration:
                     return
-                await account.settle(account.market.pass_time(self._clock.now()))
-                if came is not None:
-                    await self._handle(account, gaps, came)
+                await self._handle(account, gaps, came)
                 async for message in account.told():
                     yield message
                 if (passed_on := _passed_on(came, wanted)) is not None:
@@ -195,19 +193,23 @@ class PaperVenue:
         due = account.market.next_due()
         return None if due is None else max((due - self._clock.now()).total_seconds(), 0.0)
 
-    async def _handle(self, account: PaperAccount, gaps: Gaps, came: MarketMessage) -> None:
+    async def _handle(self, account: PaperAccount, gaps: Gaps, came: MarketMessage | None) -> None:
+        """Let time pass and the message act, in one write."""
         now, market = self._clock.now(), account.market
+        happened = market.pass_time(now)
         if isinstance(came, BookChanged):
-            await account.settle(market.show_book(came, now))
+            happened += market.show_book(came, now)
         elif isinstance(came, TradePrinted):
-            await account.settle(market.print_trade(came, now))
-        elif isinstance(came, BarsClosed):
+            happened += market.print_trade(came, now)
+        await account.settle(happened)
+        if isinstance(came, BarsClosed):
             await gaps.match(came.bars)
-        elif came.connected:
+        elif isinstance(came, ConnectionChanged) and came.connected:
             market.watch()
             await gaps.catch_up(account.book.live, now)
-        else:
+        elif isinstance(came, ConnectionChanged):
             market.look_away()
+            await account.settle([])
 
     # --- orders ---------------------------------------------------------------------------
 

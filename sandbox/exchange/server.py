@@ -20,6 +20,7 @@ from aiohttp import web
 from sandbox.exchange.binance.face import BinanceFace
 from sandbox.exchange.binance.signing import AHEAD_MS
 from sandbox.exchange.core import Exchange
+from sandbox.signals import Signal
 
 PUMP_EVERY_S = 0.05
 _STOP_WITHIN_S = 1.0
@@ -68,6 +69,7 @@ class ExchangeServer:
         self._wall_ms = wall_ms
         self._waits: list[tuple[int, int, asyncio.Future[None]]] = []
         self._numbers = 0
+        self.held = Signal()
         self.binance = BinanceFace(
             exchange,
             self.wait_until,
@@ -155,6 +157,11 @@ class ExchangeServer:
             if not woken.done():
                 woken.set_result(None)
 
+    @property
+    def waiting(self) -> int:
+        """How many answers and messages are held back for later."""
+        return sum(not woken.done() for _, _, woken in self._waits)
+
     async def wait_until(self, time_ms: int) -> None:
         """Wait for the exchange's own clock to get there."""
         if time_ms <= self.exchange.now_ms:
@@ -162,4 +169,5 @@ class ExchangeServer:
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._numbers += 1
         heapq.heappush(self._waits, (time_ms, self._numbers, woken))
+        self.held.notify()
         await woken

@@ -86,6 +86,11 @@ class ScriptedVenue:
         while self.listeners():
             await self.server.binance.changed.wait()
 
+    async def until_waiting(self) -> None:
+        """Wait until the exchange holds something back for later."""
+        while not self.server.waiting:
+            await self.server.held.wait()
+
     def step(self, span_ms: int) -> None:
         """Move the exchange on at once; the clients that were made here keep up with it."""
         self.server.step(span_ms)

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from engine.desk.state import Desk, PlanKey
+from engine.desk.state import Desk
 from engine.domain.accounts import TradingState
+from engine.domain.differences import DifferenceState
 from engine.domain.ids import AssetId, InstrumentId
 from engine.domain.messages import Severity
 from engine.domain.money import exact
-from engine.domain.orders import Order, OrderPurpose
+from engine.domain.orders import Order
 from engine.errors import OrderStateUnknown, RequestRefused
 from engine.storage.memory.tables import Tables
 from notifiers.routing import channels_for
@@ -19,11 +20,9 @@ from tests.simulation.channel import Mailbox
 from tests.simulation.life import ROUTES, Life
 from tests.simulation.loop import DeterministicLoop
 from tests.simulation.scenario import ACCOUNT, ACCOUNT_ID, Scenario
+from tests.simulation.stops import StopWatch
 from tests.simulation.venue.directory import Directory
 from tests.simulation.venue.wire import Disturbances
-
-MAY_BE_UNPROTECTED = 5.0
-_LOOK_AGAIN = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +39,6 @@ class Violation:
         return (
             f"seed {self.seed} step {self.step} at {self.at:.3f} s: {self.invariant}: {self.detail}"
         )
-
-
-@dataclass(slots=True)
-class Tally:
-    """What was looked at."""
-
-    checks: int = 0
-    unprotected_seconds: float = 0.0
-    longest_unprotected: float = 0.0
-    excused_seconds: float = 0.0
-    false_kills: int = 0
 
 
 class Judge:
@@ -71,19 +59,17 @@ class Judge:
         self._exchange = exchange
         self._tables = tables
         self._mailbox = mailbox
-        self._disturbances = disturbances
         self._life = life
         self._directory = Directory(exchange, ACCOUNT)
         self._seen = 0
         self._accepted: dict[str, int] = {}
         self._in_doubt: set[str] = set()
         self._submitted: set[str] = set()
-        self._since: dict[PlanKey, float] = {}
-        self._looked_at: dict[PlanKey, float] = {}
-        self._will_look = False
-        self.tally = Tally()
+        self.stops = StopWatch(
+            loop, exchange, self._directory, tables, disturbances, life, self.broken
+        )
+        self.checks = 0
         self.violations: list[Violation] = []
-        self.killed_on_purpose = False
 
     def broken(self, invariant: str, detail: str) -> None:
         """Note a violation, once per invariant: the first one tells, the rest follows from it."""
@@ -97,7 +83,7 @@ class Judge:
 
     def submitting(self, order: Order) -> None:
         """A submit is about to leave."""
-        self.tally.checks += 1
+        self.checks += 1
         identity = order.client_order_id
         if identity in self._in_doubt:
             self.broken("no second submit without proof", f"{identity} was in doubt")
@@ -136,7 +122,7 @@ class Judge:
             )
             if entry.account != ACCOUNT:
                 continue
-            self.tally.checks += 1
+            self.checks += 1
             if entry.act in {Act.SUBMIT, Act.ALGO} and entry.note != "trigger":
                 self._count(entry.client_order_id)
         self._nothing_below_zero()
@@ -153,75 +139,6 @@ class Judge:
         for held in self._exchange.accounts.balances(ACCOUNT, Wallet.SPOT):
             if held.free < 0 or held.locked < 0:
                 self.broken("never spends more than it has", f"{held}")
-
-    # --- protection --------------------------------------------------------------------------
-
-    def something_changed(self) -> None:
-        """Look at the stops soon; many changes of one moment are looked at once."""
-        if not self._will_look:
-            self._will_look = True
-            self._loop.world_at(self._loop.time() + _LOOK_AGAIN, self._look_at_stops)
-
-    def _look_at_stops(self) -> None:
-        self._will_look = False
-        life = self._life()
-        if life is None or not life.is_ready:
-            self._since.clear()
-            return
-        now = self._loop.time()
-        self.tally.checks += 1
-        missing = self._unprotected(life.desk)
-        for key in [key for key in self._since if key not in missing]:
-            del self._since[key]
-        for key in missing:
-            self._count_unprotected(key, now, life.born)
-        if missing:
-            self.something_changed()
-
-    def _count_unprotected(self, key: PlanKey, now: float, born: float) -> None:
-        since = self._since.get(key)
-        if since is None:
-            self._since[key] = self._looked_at[key] = now
-            return
-        step = now - self._looked_at[key]
-        self._looked_at[key] = now
-        symbol = self._directory.markets[key[1]].symbol
-        if self._disturbances.lasts(symbol, now):
-            self._since[key] = now
-            self.tally.excused_seconds += step
-            return
-        self.tally.unprotected_seconds += step
-        self.tally.longest_unprotected = max(self.tally.longest_unprotected, now - since)
-        if now - since > MAY_BE_UNPROTECTED:
-            self.broken(
-                "no position without its stop",
-                f"{key[0]} {key[1]} for {now - since:.1f} s of a life that began at {born:.1f}",
-            )
-
-    def _unprotected(self, desk: Desk) -> list[PlanKey]:
-        """Return positions whose stops, as the exchange has them, do not cover them."""
-        keys = [
-            key
-            for key, plan in desk.plans.items()
-            if plan.stop_price is not None and desk.position(key[0], key[1]).quantity
-        ]
-        if not keys:
-            return []
-        resting = self._resting_stops()
-        return [key for key in keys if resting.get((key[0], key[1]), 0) < _sellable(desk, key)]
-
-    def _resting_stops(self) -> dict[tuple[str, InstrumentId], Decimal]:
-        found: dict[tuple[str, InstrumentId], Decimal] = {}
-        for report in self._directory.open():
-            order = None
-            if report.client_order_id is not None:
-                order = self._tables.orders.get(report.client_order_id)
-            if order is None or order.purpose is not OrderPurpose.STOP:
-                continue
-            place = (order.book_id, order.instrument_id)
-            left = Decimal(report.quantity) - Decimal(report.filled_quantity)
-            found[place] = found.get(place, Decimal(0)) + left
-        return found
 
     # --- when all is quiet -------------------------------------------------------------------
 
@@ -254,14 +171,13 @@ class Judge:
         life = self._life()
         if life is None:
             return
-        self.tally.checks += 1
+        self.checks += 1
         self._fills_are_booked()
         self._books_agree(life.desk)
         self._orders_agree(life.desk)
         self._people_know()
-        missing = self._unprotected(life.desk)
-        if missing:
-            self.broken("no position without its stop", f"{missing[0]} when all is quiet")
+        for text in self.stops.unprotected(life.desk).values():
+            self.broken("no position without its stop", f"{text}, when all is quiet")
 
     def _fills_are_booked(self) -> None:
         fills = self._exchange.history.fills(ACCOUNT, start_ms=0, limit=10_000_000)
@@ -309,13 +225,19 @@ class Judge:
                 )
 
     def _orders_agree(self, desk: Desk) -> None:
-        theirs = {report.client_order_id for report in self._directory.open()} - {None}
-        ours = set(desk.orders)
-        for identity in sorted(theirs - ours):
+        """Compare by the exchange's ids: an order that was adopted has none of ours there."""
+        theirs = {report.venue_order_id for report in self._directory.open()}
+        ours = {order.venue_order_id: order for order in desk.orders.values()}
+        left_alone = {
+            one.venue_order_id
+            for one in self._tables.differences.values()
+            if one.state is DifferenceState.IGNORED
+        }
+        for identity in sorted(theirs - set(ours) - left_alone, key=str):
             self.broken("no order is forgotten", f"{identity} works at the exchange only")
-        for identity in sorted(ours - theirs):
-            order = desk.orders[identity]
-            self.broken("no order is imagined", f"{_described(order)} is not at the exchange")
+        for place, order in ours.items():
+            if place not in theirs:
+                self.broken("no order is imagined", f"{_described(order)} is not at the exchange")
 
     def _people_know(self) -> None:
         for what in self._untold():
@@ -331,12 +253,6 @@ class Judge:
             for event_id in self._mailbox.arrived
             if self._mailbox.severities[event_id].rank >= Severity.WARNING.rank
         )
-
-
-def _sellable(desk: Desk, key: PlanKey) -> Decimal:
-    """Return what an exit can be for: a remainder below the increment can't be sold by anybody."""
-    held = abs(desk.position(key[0], key[1]).quantity)
-    return desk.instruments[key[1]].round_quantity(held)
 
 
 def _described(order: Order) -> str:

@@ -1,8 +1,10 @@
 """The event log of one seed: the same seed writes the same bytes, in every process."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from hashlib import sha256
 
+from engine.domain.messages import Event
 from tests.simulation.loop import DeterministicLoop
 
 
@@ -25,3 +27,18 @@ class EventLog:
 
     def digest(self) -> str:
         return self._digest.hexdigest()
+
+
+_SAID_ELSEWHERE = frozenset(
+    {"event_id", "account_id", "mode", "ts_event", "ts_recorded", "report", "trade", "reporting"}
+)
+
+
+def told(event: Event) -> str:
+    """Return one line of an event: its name and what it says."""
+    parts = [
+        f"{field.name}={getattr(event, field.name)}"
+        for field in fields(event)
+        if field.name not in _SAID_ELSEWHERE
+    ]
+    return f"{type(event).__name__} {' '.join(parts)}"

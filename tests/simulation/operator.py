@@ -93,7 +93,8 @@ class Operator:
         )
         order = weighted(self._draw, choose)(life)
         if order is not None:
-            self.say(*order)
+            kind, arguments = order
+            self.say(kind, **arguments)
             self._loop.world_at(
                 self._loop.time() + self._draw.uniform(20, 1_200), self.lets_trade_again
             )

@@ -4,7 +4,6 @@ import gc
 import logging
 import os
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from itertools import count
@@ -42,12 +41,7 @@ def play(
     gc.disable()  # collecting at a seed's own moments would show in nothing, and cost a fifth
     try:
         with sealed(touched):
-            try:
-                result = World(scenario, show).run()
-            except Exception:  # a fault of the simulation, or of the product where nobody catches
-                result = Result(scenario=scenario, digest="")
-                text = traceback.format_exc()
-                result.violations.append(Violation(seed, 0, 0.0, "the simulation goes on", text))
+            result = World(scenario, show).run()
     finally:
         gc.enable()
         gc.collect()

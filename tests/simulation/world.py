@@ -1,5 +1,6 @@
 """One seed: an exchange, a service that lives and dies, a person, and a judge."""
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -13,7 +14,7 @@ from tests.simulation.draws import Draws
 from tests.simulation.journal import PROMPT, CommitFate, CrashJournal
 from tests.simulation.judge import Judge, Violation
 from tests.simulation.life import Life, Surroundings, may_end_a_life, root_causes
-from tests.simulation.log import EventLog
+from tests.simulation.log import EventLog, told
 from tests.simulation.loop import DeterministicLoop
 from tests.simulation.meddling import Meddler
 from tests.simulation.operator import Operator
@@ -79,6 +80,7 @@ class World:
         self.life: Life | None = None
         self._lives = 0
         self._crashes = 0
+        self._told = 0
         self._faults: dict[str, int] = {}
         self._is_calm = scenario.mood is Mood.FLAT
         self._chance = draws.stream("crashes")
@@ -126,6 +128,13 @@ class World:
 
     def run(self) -> Result:
         """Play to the end, or to the first violation."""
+        try:
+            self._play()
+        except Exception:  # a fault of the simulation, or of the product where nobody catches it
+            self._judge.broken("the simulation goes on", traceback.format_exc())
+        return self._result()
+
+    def _play(self) -> None:
         loop, scenario = self._loop, self.scenario
         self._tick(0)
         self._begin_life()
@@ -143,7 +152,6 @@ class World:
         if not self._judge.violations:
             loop.run_until(scenario.seconds)
             self._settle()
-        return self._result()
 
     def _tick(self, number: int) -> None:
         """Let the market move; what it does is judged at once."""
@@ -158,7 +166,7 @@ class World:
         for line in told:
             self._log.write("exchange", line)
         if told:
-            self._judge.something_changed()
+            self._judge.stops.something_changed()
         if self._judge.violations:
             self._loop.stop()
 
@@ -181,7 +189,7 @@ class World:
             return
         if life.is_ready:
             self._operator.hand_over()
-            self._judge.something_changed()
+            self._judge.stops.something_changed()
         else:
             self._loop.world_at(self._loop.time() + 0.5, self._when_ready)
 
@@ -264,7 +272,11 @@ class World:
         return fate
 
     def _committed(self) -> None:
-        self._judge.something_changed()
+        events = self._journal.storage.tables.events
+        for stored in events[self._told :]:
+            self._log.write("event", told(stored.event))
+        self._told = len(events)
+        self._judge.stops.something_changed()
 
     def _send_fate(self) -> tuple[SendFate, float]:
         if self._is_calm or self.scenario.mood is not Mood.ROUGH:
@@ -311,6 +323,8 @@ class World:
     # --- the end -----------------------------------------------------------------------------
 
     def _result(self) -> Result:
+        if self.life is not None:
+            self.life.kill()
         journal, tables = self._exchange.journal, self._journal.storage.tables
         for complaint in self._loop.complaints:
             self._judge.broken("no error goes unheard", complaint)
@@ -323,9 +337,7 @@ class World:
             if said.finished_at is None:
                 self._judge.broken("commands are answered", f"{said.command_id} {said.name}")
         self._log.write("end", self._exchange.state_digest())
-        if self.life is not None:
-            self.life.kill()
-        tally, seconds = self._judge.tally, self._loop.time()
+        exposure, seconds = self._judge.stops.exposure, self._loop.time()
         loud: dict[str, int] = {}
         for event_id in self._mailbox.arrived:
             if self._mailbox.severities[event_id].rank >= 2:
@@ -343,14 +355,14 @@ class World:
             turns=self._loop.turns,
             commits=self._journal.commits,
             commands=self._operator.answered,
-            checks=tally.checks,
+            checks=self._judge.checks + exposure.looks,
             alerts=self._mailbox.total,
             loud=self._judge.loud(),
             loud_kinds=loud,
             kills=sum(kind == "TradingHalted" for kind in self._mailbox.kinds.values()),
             differences=len(tables.differences),
-            unprotected_seconds=tally.unprotected_seconds,
-            longest_unprotected=tally.longest_unprotected,
+            unprotected_seconds=exposure.unprotected,
+            longest_unprotected=exposure.longest,
             faults=self._faults,
             violations=list(self._judge.violations),
         )

@@ -1,7 +1,7 @@
 """What the exchange calls things, and what the engine calls them."""
 
 from engine.domain.ids import ClientOrderId, InstrumentId
-from engine.domain.orders import Fill
+from engine.domain.orders import Fill, Order
 from engine.errors import UnknownInstrument
 from engine.ports import OrderReport
 from sandbox.exchange.core import AlgoOrder, Exchange, Market, Reject
@@ -68,8 +68,24 @@ class Directory:
 
     # --- questions ---------------------------------------------------------------------------
 
-    def find(self, market: Market, client_order_id: ClientOrderId) -> OrderReport | None:
-        """Look in both lists, as an order query and an algo query do."""
+    def find(self, market: Market, order: Order) -> OrderReport | None:
+        """Look in both lists, as an order query and an algo query do.
+
+        An order that was adopted is found by the exchange's id: it has none of ours there.
+        """
+        found = self._find(market, order.client_order_id)
+        known_as = order.venue_order_id
+        if found is not None or known_as is None or not known_as.isdigit():
+            return found
+        try:
+            placed = self._exchange.history.order(
+                self._account, market.symbol, order_id=int(known_as)
+            )
+        except Reject:
+            return None
+        return self.order_report(placed)
+
+    def _find(self, market: Market, client_order_id: ClientOrderId) -> OrderReport | None:
         history, symbol = self._exchange.history, market.symbol
         try:
             found = history.order(self._account, symbol, client_order_id=client_order_id)

@@ -225,6 +225,7 @@ class SimulatedVenue:
         account, client_id = self._account, order.client_order_id
         desk, exchange = self._exchange.orders, self._exchange
         conditional = market.algo_conditionals and order.order_type in _CONDITIONAL
+        known_as = order.venue_order_id
 
         def act() -> None:
             if conditional:
@@ -233,20 +234,17 @@ class SimulatedVenue:
                     desk.cancel_algo(account, market.symbol, client_algo_id=client_id)
                 else:
                     desk.cancel(account, market.symbol, order_id=algo.order_id)
+            elif known_as is not None:
+                desk.cancel(account, market.symbol, order_id=int(known_as))
             else:
                 desk.cancel(account, market.symbol, client_order_id=client_id)
 
         def fill_first() -> None:
-            resting = next(
-                (
-                    one
-                    for one in exchange.history.open_orders(account, market.symbol)
-                    if self.directory.client_id(one) == client_id and one.is_triggered
-                ),
-                None,
-            )
-            if resting is not None and resting.price is not None:
-                exchange.hands.fill(resting.order_id)
+            for one in exchange.history.open_orders(account, market.symbol):
+                named = self.directory.client_id(one) == client_id
+                if named and one.is_triggered and one.price is not None:
+                    exchange.hands.fill(one.order_id)
+                    return
 
         try:
             await self.wire.ask("cancel", market.symbol, act, before_act=fill_first)
@@ -259,10 +257,8 @@ class SimulatedVenue:
             raise OrderNotFound(f"there is no such open order: {exc}") from exc
 
     async def _find(self, market: Market, order: Order) -> OrderReport | None:
-        directory, client_id = self.directory, order.client_order_id
-        return await self._read(
-            "query.order", market.symbol, lambda: directory.find(market, client_id)
-        )
+        directory = self.directory
+        return await self._read("query.order", market.symbol, lambda: directory.find(market, order))
 
     async def find_order(self, order: Order) -> OrderReport | None:
         market = self.directory.market(order.instrument_id)

@@ -1,0 +1,151 @@
+"""How long positions stand without their stops, by the exchange's own books."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NamedTuple
+
+from engine.desk.state import Desk
+from engine.domain.ids import InstrumentId
+from engine.domain.orders import OrderPurpose, OrderSide
+from engine.storage.memory.tables import Tables
+from sandbox.exchange.core import Exchange
+from sandbox.exchange.core.kinds import Wallet
+from tests.simulation.life import Life
+from tests.simulation.loop import DeterministicLoop
+from tests.simulation.scenario import ACCOUNT
+from tests.simulation.venue.directory import Directory
+from tests.simulation.venue.wire import Disturbances
+
+MAY_BE_UNPROTECTED = 5.0
+_LOOK_AGAIN = 0.5
+_ZERO = Decimal(0)
+
+
+class Held(NamedTuple):
+    """The managed positions of one instrument that want a stop, and the side that closes them."""
+
+    instrument_id: InstrumentId
+    closing: OrderSide
+
+
+@dataclass(slots=True)
+class Exposure:
+    """Seconds of the service's life; those during an outage of the exchange are excused."""
+
+    unprotected: float = 0.0
+    longest: float = 0.0
+    excused: float = 0.0
+    looks: int = 0
+
+
+class StopWatch:
+    """Looks at the stops soon after anything has changed."""
+
+    def __init__(
+        self,
+        loop: DeterministicLoop,
+        exchange: Exchange,
+        directory: Directory,
+        tables: Tables,
+        disturbances: Disturbances,
+        life: Callable[[], Life | None],
+        broken: Callable[[str, str], None],
+    ) -> None:
+        self._loop = loop
+        self._exchange = exchange
+        self._directory = directory
+        self._tables = tables
+        self._disturbances = disturbances
+        self._life = life
+        self._broken = broken
+        self._since: dict[Held, float] = {}
+        self._looked_at: dict[Held, float] = {}
+        self._will_look = False
+        self.exposure = Exposure()
+
+    def something_changed(self) -> None:
+        """Look soon; many changes of one moment are looked at once."""
+        if not self._will_look:
+            self._will_look = True
+            self._loop.world_at(self._loop.time() + _LOOK_AGAIN, self._look)
+
+    def _look(self) -> None:
+        self._will_look = False
+        life = self._life()
+        if life is None or not life.is_ready:
+            self._since.clear()
+            return
+        self.exposure.looks += 1
+        now = self._loop.time()
+        missing = self.unprotected(life.desk)
+        for held in [held for held in self._since if held not in missing]:
+            del self._since[held]
+        for held, text in missing.items():
+            self._count(held, now, text)
+        if missing:
+            self.something_changed()
+
+    def _count(self, held: Held, now: float, text: str) -> None:
+        since = self._since.get(held)
+        if since is None:
+            self._since[held] = self._looked_at[held] = now
+            return
+        step = now - self._looked_at[held]
+        self._looked_at[held] = now
+        symbol = self._directory.markets[held.instrument_id].symbol
+        if self._disturbances.lasts(symbol, now):
+            self._since[held] = now
+            self.exposure.excused += step
+            return
+        self.exposure.unprotected += step
+        self.exposure.longest = max(self.exposure.longest, now - since)
+        if now - since > MAY_BE_UNPROTECTED:
+            self._broken("no position without its stop", f"{text} for {now - since:.1f} s")
+
+    def unprotected(self, desk: Desk) -> dict[Held, str]:
+        """Return the positions that stops at the exchange do not cover, with the numbers.
+
+        What has to be covered is the smaller of ours and the exchange's: more can't be closed.
+        """
+        wanted: dict[Held, Decimal] = {}
+        for (book_id, instrument_id, _), plan in desk.plans.items():
+            quantity = desk.position(book_id, instrument_id).quantity
+            if plan.stop_price is None or not quantity:
+                continue
+            side = OrderSide.SELL if quantity > 0 else OrderSide.BUY
+            held = Held(instrument_id, side)
+            wanted[held] = wanted.get(held, _ZERO) + abs(quantity)
+        if not wanted:
+            return {}
+        resting = self._resting()
+        missing: dict[Held, str] = {}
+        for held, ours in wanted.items():
+            theirs = max(self._net(held.instrument_id) * held.closing.opposite.sign, _ZERO)
+            needed = desk.instruments[held.instrument_id].round_quantity(min(ours, theirs))
+            covered = resting.get(held, _ZERO)
+            if covered < needed:
+                missing[held] = (
+                    f"{held.instrument_id}: ours {ours}, the exchange's {theirs}, covered {covered}"
+                )
+        return missing
+
+    def _net(self, instrument_id: InstrumentId) -> Decimal:
+        market = self._directory.markets[instrument_id]
+        if market.is_spot:
+            return self._exchange.accounts.balance(ACCOUNT, market.base, Wallet.SPOT).total
+        held = self._exchange.accounts.positions(ACCOUNT, market.symbol)
+        return sum((position.quantity for position in held), _ZERO)
+
+    def _resting(self) -> dict[Held, Decimal]:
+        found: dict[Held, Decimal] = {}
+        for report in self._directory.open():
+            if report.client_order_id is None:
+                continue
+            order = self._tables.orders.get(report.client_order_id)
+            if order is None or order.purpose is not OrderPurpose.STOP:
+                continue
+            held = Held(order.instrument_id, order.side)
+            left = Decimal(report.quantity) - Decimal(report.filled_quantity)
+            found[held] = found.get(held, _ZERO) + left
+        return found

@@ -189,7 +189,7 @@ class EngineService:
         return (report, marks, heartbeat, housekeeping, *self._venue_specs(), *self._hours_specs())
 
     def _venue_specs(self) -> tuple[JobSpec, ...]:
-        """What the venue is asked by wall time; where market time is real, stops are watched too."""
+        """What the venue is asked by wall time; where that is market time, stops are watched too."""
         settings = self._settings
         wanted = [
             ("orders in doubt", 1, self._doubts.resolve),
@@ -305,9 +305,12 @@ class EngineService:
         await self._bars.expire(self.desk.clock.now())
 
     async def _reported(self, message: OrderReported) -> None:
-        """Put back a protective order that ended unfilled; follow up an entry out of time."""
+        """Put back an exit that ended unfilled, take away one too many; follow up a late entry."""
         order = await self._orders.reported(message.report, self._bars.follow_up)
-        if order is None or not order.state.is_terminal or not order.purpose.protects:
+        if order is None or not order.purpose.protects:
+            return
+        turned_up = order.client_order_id in self._protection.taken_back
+        if not (order.state.is_terminal or turned_up):
             return
         key = (order.book_id, order.instrument_id, order.position_side)
         if key in self.desk.plans:

@@ -1,5 +1,6 @@
 """How much of a position may be closed: the smaller of ours and the venue's (SEMANTICS 8)."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from engine.desk.state import Desk
@@ -7,6 +8,7 @@ from engine.domain.differences import DifferenceKind
 from engine.domain.ids import DUST_BOOK, UNMANAGED_BOOK, BookId, InstrumentId
 from engine.domain.instruments import Instrument, InstrumentKind
 from engine.domain.money import ZERO, exact
+from engine.domain.policies import PositionChange
 
 
 def closable(desk: Desk, book_id: BookId, instrument_id: InstrumentId) -> Decimal:
@@ -34,6 +36,11 @@ def closable(desk: Desk, book_id: BookId, instrument_id: InstrumentId) -> Decima
             ZERO,
         )
         return max(abs(quantity) - max(lacking - before, ZERO), ZERO)
+
+
+def at_most(held: Decimal, change: PositionChange) -> PositionChange:
+    """Return a closing step for no more than `held`."""
+    return change if change.quantity <= held else replace(change, quantity=held)
 
 
 def _lacking(desk: Desk, instrument_id: InstrumentId, sign: int) -> Decimal:

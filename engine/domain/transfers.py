@@ -218,7 +218,7 @@ def moved_entries(
     value = instrument.value(quantity, price)
     out, into = (
         LedgerEntry(
-            entry_id=entry_id_of("net", account_id, book, instrument.id, side, reference),
+            entry_id=entry_id_of("net", account_id, book, other, instrument.id, side, reference),
             account_id=account_id,
             book_id=book,
             kind=EntryKind.TRANSFER,
@@ -233,9 +233,9 @@ def moved_entries(
             rates=rates_of(rates),
             note=reference,
         )
-        for book, amount, worth in (
-            (from_book, negated(quantity), negated(value)),
-            (to_book, quantity, value),
+        for book, other, amount, worth in (
+            (from_book, to_book, negated(quantity), negated(value)),
+            (to_book, from_book, quantity, value),
         )
     )
     return out, into

@@ -1,6 +1,6 @@
 """Keep what rests at the venue equal to what the exit plan wants: a diff, safe to repeat."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -38,7 +38,7 @@ def protect(
     *,
     now: datetime,
     hold_targets: bool,
-    attempt: int = 0,
+    is_known: Callable[[ClientOrderId], bool] = lambda _: False,
 ) -> ProtectionChange:
     """Return the orders that bring the venue in line with the plan.
 
@@ -46,8 +46,9 @@ def protect(
         state: The plan, None when there is none (then everything of the group goes).
         quantity: The position, signed; zero cancels all.
         working: Protective orders of the position that have not ended.
-        attempt: How many orders of it were in doubt and taken back: each try has ids of its own.
         hold_targets: The venue links exits, so take-profit rungs may rest beside the stop.
+        is_known: Tells whether an order of that id exists: what ended or is in doubt is followed
+            by another id, also within one instant.
     """
     orders = [order for order in working if order.state is not OrderState.CANCEL_PENDING]
     if state is None or quantity == 0:
@@ -64,7 +65,7 @@ def protect(
         if match is not None:
             kept.add(match.client_order_id)
         else:
-            place.append(_order(state, quantity, exit_, now, attempt))
+            place.append(_order(state, quantity, exit_, now, is_known))
     stale = tuple(order for order in orders if order.client_order_id not in kept)
     return ProtectionChange(place=tuple(place), cancel=stale)
 
@@ -95,22 +96,16 @@ def _is(order: Order, wanted: WantedExit) -> bool:
 
 
 def _order(
-    state: ExitPlanState, quantity: Decimal, wanted: WantedExit, now: datetime, attempt: int
+    state: ExitPlanState,
+    quantity: Decimal,
+    wanted: WantedExit,
+    now: datetime,
+    is_known: Callable[[ClientOrderId], bool],
 ) -> Order:
     """Build one exit order; its id is a function of position, place, size and instant."""
     stop = wanted.is_stop
-    identity = digest_id(
-        "oc",
-        state.account_id,
-        state.book_id,
-        state.instrument_id,
-        state.position_side,
-        f"exit {wanted.rung} {wanted.price} {wanted.quantity}",
-        now.isoformat(),
-        *((f"attempt {attempt}",) if attempt else ()),
-    )
     return Order(
-        client_order_id=ClientOrderId(identity),
+        client_order_id=_identity(state, wanted, now, is_known),
         account_id=state.account_id,
         book_id=state.book_id,
         instrument_id=state.instrument_id,
@@ -127,6 +122,25 @@ def _order(
         ts_init=now,
         ts_last=now,
     )
+
+
+def _identity(
+    state: ExitPlanState,
+    wanted: WantedExit,
+    now: datetime,
+    is_known: Callable[[ClientOrderId], bool],
+) -> ClientOrderId:
+    parts = (
+        *(state.account_id, state.book_id, state.instrument_id, state.position_side),
+        f"exit {wanted.rung} {wanted.price} {wanted.quantity}",
+        now.isoformat(),
+    )
+    identity = ClientOrderId(digest_id("oc", *parts))
+    attempt = 0
+    while is_known(identity):
+        attempt += 1
+        identity = ClientOrderId(digest_id("oc", *parts, f"attempt {attempt}"))
+    return identity
 
 
 def _reason(state: ExitPlanState, *, stop: bool) -> str:

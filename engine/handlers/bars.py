@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
+from engine.desk.closing import at_most, closable
 from engine.desk.state import Changes, Desk
 from engine.domain.adjustments import Adjustment, PositionState
 from engine.domain.bars import Bar, Timeframe
@@ -229,8 +230,9 @@ class BarCloses:
             rate=rate,
         )
         steps = sized(target, signal.unit, book, instrument, self._rules)
-        if not run.may_enter:
-            steps = tuple(step for step in steps if step.reduces)
+        held = closable(desk, run.book_id, instrument.id)
+        steps = tuple(at_most(held, step) if step.reduces else step for step in steps)
+        steps = tuple(step for step in steps if step.quantity and (step.reduces or run.may_enter))
         orders = build_orders(steps, self._context(run, signal, price)) if steps else ()
         return self._orders.check(orders, changes, from_person=False)
 

@@ -202,11 +202,9 @@ class Orders:
             follow_up: Notes in the same commit what the order's policy places after it, so that
                 no crash can come between an order's end and its follower.
         """
-        if report.client_order_id is None:
-            return None
         desk = self._desk
         async with desk.section:
-            before = desk.orders.get(report.client_order_id)
+            before = self._reported_on(report)
             if before is None:
                 return None
             after = applied(before, report)
@@ -218,6 +216,14 @@ class Orders:
             await desk.commit(changes)
         await self.send(ready)
         return after
+
+    def _reported_on(self, report: OrderReport) -> Order | None:
+        """Find the open order by our id, or by the venue's: an adopted one may not have ours."""
+        desk = self._desk
+        if report.client_order_id is not None and report.client_order_id in desk.orders:
+            return desk.orders[report.client_order_id]
+        found = desk.find_venue_order(report.instrument_id, report.venue_order_id)
+        return None if found is None or found.state.is_terminal else found
 
     async def settle(self, after: Order) -> None:
         """Store how an order was found at a start, and tell what people must hear of it."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+from engine.desk.closing import closable
 from engine.desk.state import Changes, Desk
 from engine.domain.commands import ClosePosition, Flatten, PositionRef
 from engine.domain.ids import UNMANAGED_BOOK
@@ -98,7 +99,8 @@ class Positions:
         desk = self._desk
         instrument = desk.instruments[position.instrument_id]
         price = desk.price(instrument.id) or position.average_price
-        size = min(abs(position.quantity), quantity or abs(position.quantity))
+        held = closable(desk, position.book_id, instrument.id)
+        size = min(held, quantity or held)
         size = instrument.round_quantity(size)
         if price is None or not size:
             return ()

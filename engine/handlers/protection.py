@@ -10,7 +10,7 @@ from engine.desk.state import Changes, Desk, PlanKey
 from engine.domain.bars import Bar
 from engine.domain.events import StopMissing
 from engine.domain.ids import ClientOrderId
-from engine.domain.orders import Order, OrderPurpose
+from engine.domain.orders import Order, OrderPurpose, OrderState
 from engine.domain.policies import DEFAULT_POLICY, PositionChange
 from engine.domain.records import ExitPlanState
 from engine.execution.exits import after_bar, is_due
@@ -65,7 +65,7 @@ class Protection:
             desk.instruments[instrument_id],
             now=desk.clock.now(),
             hold_targets=desk.venue.capabilities.linked_exits,
-            attempt=self._attempts(key),
+            is_known=lambda name: desk.find_order(name) is not None,
         )
         place = self._orders.check(wanted.place, changes, from_person=False)
         return ProtectiveOrders(tuple(place), wanted.cancel)
@@ -79,11 +79,12 @@ class Protection:
         return [
             order
             for order in orders
-            if not order.state.is_terminal and order.client_order_id not in self.taken_back
+            if not order.state.is_terminal and not self._is_taken_back(order)
         ]
 
-    def _attempts(self, key: PlanKey) -> int:
-        return sum(o.client_order_id in self.taken_back for o in self._desk.protective_orders(key))
+    def _is_taken_back(self, order: Order) -> bool:
+        """Tell whether an exit in doubt was cancelled: one that turns up after all counts again."""
+        return order.state is OrderState.UNKNOWN and order.client_order_id in self.taken_back
 
     def _held(self, key: PlanKey) -> Decimal:
         """Return what is to be protected, signed: the smaller of ours and the venue's."""

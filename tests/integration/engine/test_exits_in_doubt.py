@@ -1,0 +1,264 @@
+"""Answers of a live venue that were lost: nothing is sent twice, and exits are not waited on."""
+
+from decimal import Decimal
+
+import pytest
+
+from engine.domain.commands import ClosePosition, Kill, PositionRef
+from engine.domain.events import OrderDoubtEnded, OrderEnded, OrderStateUnknown, StopMissing
+from engine.domain.ids import MANUAL_BOOK, UNMANAGED_BOOK
+from engine.domain.instruments import Instrument
+from engine.domain.orders import OrderPurpose, OrderSide, OrderState, OrderType
+from engine.domain.policies import ExitPlan, OrderPolicy
+from engine.errors import OrderRefused
+from tests.fakes.clocks import START
+from tests.fakes.engines import spot
+from tests.fakes.livedesk import COIN, MINUTE, USDT, LiveDesk, in_position, perpetual
+from tests.fakes.livevenue import Answer
+
+D = Decimal
+STOP = ExitPlan(stop=D("0.05"))
+KINDS = pytest.mark.parametrize("instrument", [spot(), perpetual()], ids=["spot", "linear"])
+
+
+def once(desk: LiveDesk) -> bool:
+    """Tell whether no order id was accepted twice, and none sent again that may have arrived."""
+    accepted = [order.client_order_id for order in desk.venue.accepted]
+    return len(set(accepted)) == len(accepted)
+
+
+def working(desk: LiveDesk, purpose: OrderPurpose) -> list[Decimal]:
+    orders = desk.desk.orders.values()
+    return [o.leaves_quantity for o in orders if o.is_working and o.purpose is purpose]
+
+
+async def entered(desk: LiveDesk) -> LiveDesk:
+    await desk.start()
+    await desk.bar()
+    await desk.bar()
+    return desk
+
+
+# --- entries -----------------------------------------------------------------------------------
+
+
+@KINDS
+@pytest.mark.parametrize("fate", [Answer.LOST, Answer.DROPPED])
+async def test_an_entry_in_doubt_is_looked_up_told_once_and_once_more(
+    instrument: Instrument, fate: Answer
+) -> None:
+    desk = in_position(instrument)
+    desk.venue.script.submits = [fate]
+    desk.venue.script.proof_waits = True
+    await entered(desk)
+    await desk.seconds(10)
+    desk.venue.script.proof_waits = False
+    await desk.seconds(20)
+    assert len(desk.venue.submitted) == 1
+    assert desk.held() == (10 if fate is Answer.LOST else 0)
+    assert len(desk.told(OrderStateUnknown)) == 1
+    assert len(desk.told(OrderDoubtEnded)) == 1
+    assert not desk.desk.orders
+    assert desk.agrees()
+
+
+async def test_look_ups_back_off_and_never_end_without_a_word() -> None:
+    desk = in_position()
+    desk.venue.script.submits = [Answer.DROPPED]
+    desk.venue.script.proof_waits = True
+    await entered(desk)
+    before = desk.venue.requests["find_order"]
+    await desk.seconds(600)
+    [order] = desk.desk.orders.values()
+    assert order.state is OrderState.UNKNOWN
+    assert 10 <= desk.venue.requests["find_order"] - before <= 20
+    assert len(desk.told(OrderStateUnknown)) == 1
+
+
+async def test_an_entry_whose_cancel_was_lost_is_cancelled_again() -> None:
+    policy = OrderPolicy(order_type=OrderType.LIMIT, offset=D("0.01"))
+    desk = await entered(in_position(policy=policy))
+    [entry] = desk.desk.orders.values()
+    assert entry.is_working
+    desk.venue.script.cancels = [Answer.DROPPED]
+    await desk.send(Kill)
+    assert desk.desk.orders[entry.client_order_id].state is OrderState.UNKNOWN
+    await desk.seconds(3)
+    assert not [r for r in desk.venue.orders.values() if r.is_open]
+    assert not desk.desk.orders
+
+
+async def test_a_cancel_that_the_venue_would_not_take_is_asked_again() -> None:
+    policy = OrderPolicy(order_type=OrderType.LIMIT, offset=D("0.01"))
+    desk = await entered(in_position(policy=policy))
+    desk.venue.script.cancels = [Answer.DEFERRED] * 2
+    await desk.send(Kill)
+    assert not desk.told(OrderStateUnknown)
+    await desk.seconds(5)
+    assert not [r for r in desk.venue.orders.values() if r.is_open]
+    assert len(desk.told(OrderEnded)) == 1
+
+
+async def test_an_entry_that_the_venue_would_not_take_is_not_sent_late() -> None:
+    desk = in_position()
+    desk.venue.script.submits = [Answer.DEFERRED]
+    await entered(desk)
+    await desk.seconds(60)
+    assert len(desk.venue.submitted) == 1
+    assert desk.held() == 0
+
+
+# --- stops -------------------------------------------------------------------------------------
+
+
+@KINDS
+@pytest.mark.parametrize("fate", [Answer.LOST, Answer.DROPPED, Answer.LATE, Answer.DEFERRED])
+async def test_a_stop_in_doubt_is_replaced_within_seconds(
+    instrument: Instrument, fate: Answer
+) -> None:
+    desk = in_position(instrument, exit_plan=STOP)
+    desk.venue.script.submits = [Answer.OK, fate]
+    desk.venue.script.proof_waits = True
+    await entered(desk)
+    await desk.seconds(3)
+    assert working(desk, OrderPurpose.STOP) == [10]
+    assert desk.desk.unprotected_seconds <= 5
+    desk.venue.arrive()  # what came late rests beside it ...
+    await desk.seconds(70)
+    desk.venue.script.proof_waits = False
+    await desk.seconds(70)
+    assert working(desk, OrderPurpose.STOP) == [10]  # ... and is taken away
+    assert len([r for r in desk.venue.orders.values() if r.is_open]) == 1
+    assert once(desk)
+
+
+@KINDS
+async def test_two_stops_of_one_position_never_sell_more_than_it(instrument: Instrument) -> None:
+    desk = in_position(instrument, exit_plan=STOP)
+    desk.venue.script.submits = [Answer.OK, Answer.LATE]
+    desk.venue.script.proof_waits = True
+    await entered(desk)
+    await desk.seconds(3)
+    [name] = [n for n, r in desk.venue.orders.items() if r.is_open]
+    desk.venue.fill(name)  # the second stop works
+    await desk.deliver()
+    with pytest.raises(OrderRefused):
+        desk.venue.arrive()  # the first one comes after it
+    assert desk.held() == 0
+    assert desk.agrees()
+
+
+async def test_beside_other_holdings_a_stop_in_doubt_waits_for_the_venues_proof() -> None:
+    desk = in_position(exit_plan=STOP, opening={USDT: D(10_000), COIN: D(5)})
+    desk.venue.script.submits = [Answer.OK, Answer.LATE]
+    desk.venue.script.proof_waits = True
+    await entered(desk)
+    await desk.seconds(5)
+    assert len(desk.venue.submitted) == 2  # a second one could sell what is not ours
+    assert desk.told(StopMissing)
+    desk.venue.script.proof_waits = False
+    desk.venue._in_flight.clear()
+    await desk.seconds(10)
+    assert working(desk, OrderPurpose.STOP) == [10]
+
+
+async def test_unprotected_seconds_are_measured_without_a_bar() -> None:
+    desk = in_position(exit_plan=STOP)
+    desk.venue.script.submits = [Answer.OK, *[Answer.DEFERRED] * 4]
+    await entered(desk)
+    await desk.seconds(30)
+    assert working(desk, OrderPurpose.STOP) == [10]
+    assert D(5) <= desk.desk.unprotected_seconds <= D(20)
+    [missing] = {event.event_id for event in desk.told(StopMissing)}
+    assert missing
+
+
+# --- exits -------------------------------------------------------------------------------------
+
+
+def leaving(instrument: Instrument) -> LiveDesk:
+    """A run that buys at its second bar and sells at its third."""
+    script = {"run": {START: D(0), START + MINUTE: D(1), START + 2 * MINUTE: D(0)}}
+    return LiveDesk(instrument=instrument, script=script)
+
+
+@KINDS
+@pytest.mark.parametrize("fate", [Answer.LOST, Answer.DROPPED, Answer.DEFERRED])
+async def test_an_exit_in_doubt_is_not_waited_on(instrument: Instrument, fate: Answer) -> None:
+    desk = leaving(instrument)
+    desk.venue.script.submits = [Answer.OK, fate]
+    desk.venue.script.proof_waits = True
+    await entered(desk)
+    await desk.bar()
+    await desk.seconds(3)
+    assert desk.held() == 0
+    desk.venue.script.proof_waits = False
+    await desk.seconds(70)
+    assert (desk.held(), desk.outside) == (0, 0)
+    assert not desk.desk.orders
+    assert desk.agrees()
+    assert once(desk)
+
+
+@KINDS
+async def test_an_exit_that_arrives_after_its_successor_sells_nothing_more(
+    instrument: Instrument,
+) -> None:
+    desk = leaving(instrument)
+    desk.venue.script.submits = [Answer.OK, Answer.LATE]
+    desk.venue.script.proof_waits = True
+    await entered(desk)
+    await desk.bar()
+    await desk.seconds(3)
+    assert desk.held() == 0
+    with pytest.raises(OrderRefused):
+        desk.venue.arrive()
+    assert desk.agrees()
+
+
+async def test_an_exit_beside_other_holdings_is_sent_again_once_it_is_proved_absent() -> None:
+    desk = LiveDesk(script=leaving(spot()).script, opening={USDT: D(10_000), COIN: D(5)})
+    desk.venue.script.submits = [Answer.OK, Answer.DROPPED]
+    desk.venue.script.proof_waits = True
+    await entered(desk)
+    await desk.bar()
+    await desk.seconds(10)
+    assert desk.held() == 10
+    desk.venue.script.proof_waits = False
+    await desk.seconds(20)
+    assert (desk.held(), desk.outside) == (0, 5)
+    assert desk.venue.held(COIN) == 5
+
+
+async def test_a_close_by_a_person_is_carried_on_when_its_answer_is_lost() -> None:
+    desk = await entered(in_position())
+    desk.venue.script.submits = [Answer.DROPPED]
+    desk.venue.script.proof_waits = True
+    ref = PositionRef(book_id=desk.runs[0].book_id, instrument_id=desk.instrument.id)
+    await desk.send(ClosePosition, ref=ref)
+    await desk.seconds(3)
+    assert desk.held() == 0
+
+
+# --- fills whose order is in doubt -------------------------------------------------------------
+
+
+async def test_a_fill_without_our_id_waits_for_the_order_in_doubt_that_it_is_of() -> None:
+    desk = in_position(perpetual())
+    desk.venue.script.submits = [Answer.LOST]
+    await desk.start()
+    await desk.bar()
+    desk.venue.nameless = True  # as venues' own lists of trades are
+    desk.venue.script.proof_waits = True
+    await desk.bar()
+    assert (desk.held(), desk.held(UNMANAGED_BOOK)) == (0, 0)
+    await desk.seconds(5)
+    assert (desk.held(), desk.held(UNMANAGED_BOOK), desk.held(MANUAL_BOOK)) == (10, 0, 0)
+    assert not desk.desk.outside.open
+
+
+async def test_a_trade_by_hand_is_not_taken_for_an_order_that_is_known() -> None:
+    desk = await entered(in_position())
+    desk.venue.trade_by_hand(OrderSide.BUY, D(1), desk.instrument.id)
+    await desk.deliver()
+    assert (desk.held(), desk.outside) == (10, 1)

@@ -223,8 +223,10 @@ class VenueSettings(Section):
     unaudited_key: bool = False
     """Trade live although the exchange can't tell whether the key may withdraw."""
     urls: dict[str, str] = {}
-    """Other addresses to talk to, by host: {"api.binance.com": "http://127.0.0.1:9000"}; "*" is
-    every other host. Paths are kept; websockets follow with ws or wss."""
+    """Other servers to talk to: {rest: "http://127.0.0.1:9000", ws: "ws://127.0.0.1:9000"}, or by
+    the name ccxt has for one of the exchange's addresses, such as fapiPublic. Paths are kept."""
+    demo: bool = False
+    """Of mode testnet: demo trading instead of the test network, which Binance futures lacks."""
     timeout_seconds: PositiveFloat = 10.0
     """For one request."""
     reconcile_seconds: PositiveFloat = 60.0
@@ -244,8 +246,6 @@ class PaperSettings(Section):
     """How long an order travels."""
     leverage: Annotated[Decimal, BeforeValidator(_exact), Field(ge=1)] = Decimal(1)
     """Of derivatives: notional over margin."""
-    depth: Annotated[int, Field(ge=1, le=1000)] = 50
-    """Levels of the book that orders may take from."""
     seed: int = 1
     """Of everything random in fills."""
 

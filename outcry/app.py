@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -13,12 +14,12 @@ from config.settings import Settings
 from engine.bars import Bars
 from engine.bus.inprocess import InProcessBus
 from engine.desk.state import Changes
-from engine.domain.accounts import Latch, TradingState
+from engine.domain.accounts import Latch, TradingMode, TradingState
 from engine.domain.events import HeartbeatMissed
 from engine.domain.ids import AccountId
 from engine.errors import StorageError
-from engine.ports import StrategyHost, UnitOfWorkFactory, WallClock
-from engine.schedule.live import ApschedulerScheduler, SystemWallClock
+from engine.ports import Clock, Scheduler, StrategyHost, UnitOfWorkFactory, WallClock
+from engine.schedule.live import ApschedulerScheduler, LiveMarketClock, SystemWallClock
 from engine.schedule.simulated import SimulatedClock, SimulatedScheduler
 from engine.service import EngineService, ServiceSettings
 from engine.storage.sql import schema
@@ -30,12 +31,13 @@ from engine.strategies.slot import Limits
 from engine.venues.bookstore import SqliteBookStore
 from notifiers.dispatcher import CURSOR
 from outcry.edges import Edges, build_edges
+from outcry.exchange import exchange_market
 from outcry.killfile import KILL_FILE
 from outcry.killswitch import KillSwitch
 from outcry.modes import check_mode
-from outcry.places import PID_FILE, VENUE_BOOKS, database_file, prepare_data_dir
+from outcry.places import PID_FILE, REPLAY_BOOKS, database_file, prepare_data_dir
 from outcry.running import Alarm, Restarted, run_app
-from outcry.trading import BEFORE_ALL_DATA, Parts, build_engine, replay_market
+from outcry.trading import BEFORE_ALL_DATA, Market, Parts, build_engine, replay_market
 from outcry.version import version
 
 _log = structlog.get_logger(__name__)
@@ -77,22 +79,16 @@ async def serve(
         stack.enter_context(pid_file(settings.data_dir / PID_FILE))
         schema.upgrade(settings.database_url)  # does nothing at head
         storage = await stack.enter_async_context(SqlStorage(settings.database_url))
-        clock = SimulatedClock(BEFORE_ALL_DATA)
         scheduler = ApschedulerScheduler()
+        times = await _times(settings, wall, scheduler, series)
         parts = Parts(
-            market=replay_market(
-                settings,
-                clock=clock,
-                wall=wall,
-                store=SqliteBookStore(settings.data_dir / VENUE_BOOKS),
-                series=series,
-            ),
+            market=times.market,
             storage=storage.unit_of_work,
             bus=InProcessBus(),
             host=host or worker_host(settings),
-            clock=clock,
+            clock=times.clock,
             wall=wall,
-            market_scheduler=SimulatedScheduler(),
+            market_scheduler=times.scheduler,
             wall_scheduler=scheduler,
         )
         engine = build_engine(settings, parts, ServiceSettings(version=version(), pid=os.getpid()))
@@ -111,6 +107,27 @@ async def serve(
                 alarm=alarm,
                 drained=lambda: told(storage.unit_of_work, wall),
             )
+
+
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """A market, and what tells and keeps its time."""
+
+    market: Market
+    clock: Clock
+    scheduler: Scheduler
+
+
+async def _times(
+    settings: Settings, wall: WallClock, live: Scheduler, series: Sequence[Bars] | None
+) -> _Times:
+    if settings.account.mode is not TradingMode.REPLAY:
+        clock = LiveMarketClock(wall)
+        return _Times(await exchange_market(settings, clock=clock, wall=wall), clock, live)
+    simulated = SimulatedClock(BEFORE_ALL_DATA)
+    store = SqliteBookStore(settings.data_dir / REPLAY_BOOKS)
+    market = replay_market(settings, clock=simulated, wall=wall, store=store, series=series)
+    return _Times(market, simulated, SimulatedScheduler())
 
 
 def worker_host(settings: Settings) -> WorkerHost:

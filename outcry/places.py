@@ -8,7 +8,9 @@ from config.settings import Settings
 from engine.errors import ConfigError, StorageError
 
 PID_FILE = "service.pid"
-VENUE_BOOKS = "replay-venue.db"
+REPLAY_BOOKS = "replay-venue.db"
+PAPER_BOOKS = "paper-venue.db"
+MARKETS = "markets"  # the lists of what exchanges trade
 DEMO = "demo"  # the demo's folder in the data directory
 
 

@@ -8,13 +8,14 @@ from decimal import Decimal
 from config.settings import ExitPlanSettings, RunSettings, Settings
 from engine.bars import Bars
 from engine.desk.state import Desk, DeskSettings
-from engine.domain.accounts import Account
+from engine.domain.accounts import Account, TradingMode
 from engine.domain.bars import Timeframe
 from engine.domain.ids import AccountId, AssetId, InstrumentId, RunId
 from engine.domain.instruments import Instrument
 from engine.domain.policies import ExitPlan, TakeProfit
 from engine.domain.runs import Run, RunState
 from engine.ports import (
+    Clock,
     MessageBus,
     Scheduler,
     SettableClock,
@@ -39,7 +40,7 @@ def account_of(settings: Settings) -> Account:
     given = settings.account
     return Account(
         id=AccountId(given.id),
-        venue=given.mode.value,
+        venue=settings.venue.exchange or given.mode.value,
         mode=given.mode,
         reporting=AssetId(given.reporting),
         cost_method=given.cost_method,
@@ -126,7 +127,7 @@ def fill_models_of(settings: Settings) -> FillModels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Market:
-    """A replayed market: the venue, what it lists, and what readers must know of its data."""
+    """The venue, what it lists, and what readers must know of its data."""
 
     venue: Venue
     instruments: Mapping[InstrumentId, Instrument]
@@ -181,10 +182,16 @@ class Parts:
     storage: UnitOfWorkFactory
     bus: MessageBus
     host: StrategyHost
-    clock: SettableClock
+    clock: Clock
     wall: WallClock
     market_scheduler: Scheduler
     wall_scheduler: Scheduler
+
+
+def _fee_estimate(settings: Settings) -> Decimal:
+    """Return the taker fee that previews reckon with; an exchange's own is not known in advance."""
+    simulated = settings.replay if settings.account.mode is TradingMode.REPLAY else settings.paper
+    return simulated.fees.taker
 
 
 def runs_of(settings: Settings) -> list[Run]:
@@ -213,7 +220,7 @@ def build_engine(
             DeskSettings(),
             limits=limits_of(settings),
             note=parts.market.note,
-            fee_estimate=Decimal(settings.replay.fees.taker),
+            fee_estimate=_fee_estimate(settings),
         ),
     )
     return EngineService(

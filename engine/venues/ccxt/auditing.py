@@ -16,7 +16,7 @@ from engine.venues.ccxt.account import Access
 from engine.venues.ccxt.asking import Failure
 from engine.venues.ccxt.fields import as_bool, as_decimal, as_instant, as_object, as_text
 from engine.venues.ccxt.quirks import KeyQuestion
-from engine.venues.ccxt.settings import MarketKind, Terms
+from engine.venues.ccxt.settings import KeyPolicy, MarketKind, Terms
 from engine.venues.ccxt.troubles import Operation, Trouble
 
 JsonObject = Mapping[str, object]
@@ -31,9 +31,16 @@ class _Raw(Protocol):
 class Auditor:
     """Asks what the key may do and how positions are held."""
 
-    def __init__(self, access: Access, terms: Terms, instruments: Iterable[InstrumentId]) -> None:
+    def __init__(
+        self,
+        access: Access,
+        terms: Terms,
+        instruments: Iterable[InstrumentId],
+        policy: KeyPolicy,
+    ) -> None:
         self._access = access
         self._terms = terms
+        self._policy = policy
         self._instruments = tuple(instruments)
 
     async def audit(self, now: datetime) -> KeyAudit:
@@ -56,6 +63,7 @@ class Auditor:
                 ip_restricted=_any(answer, question.ip_restricted),
             )
             notes = []
+        self._check_withdrawal(told.may_withdraw)
         if self._access.market is not MarketKind.SPOT:
             notes += await self._check_terms()
         return KeyAudit(
@@ -104,6 +112,20 @@ class Auditor:
             raise self._refusal(
                 f"the API key may not trade {self._access.market} markets",
                 "Give it that right at the exchange, and none to withdraw.",
+            )
+
+    def _check_withdrawal(self, may_withdraw: bool | None) -> None:
+        if self._policy is KeyPolicy.REPORTED:
+            return
+        if may_withdraw:
+            raise self._refusal(
+                "the API key may withdraw money",
+                "Take that right from it at the exchange, or make a key that can only trade.",
+            )
+        if may_withdraw is None and self._policy is KeyPolicy.PROVEN:
+            raise self._refusal(
+                "the exchange does not tell whether the API key may withdraw",
+                "Look it up there; with venue.unaudited_key: true you answer for it yourself.",
             )
 
     async def _check_terms(self) -> list[str]:

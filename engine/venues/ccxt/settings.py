@@ -28,6 +28,14 @@ class MarginMode(StrEnum):
     ISOLATED = "isolated"
 
 
+class KeyPolicy(StrEnum):
+    """What an API key must not be able to do."""
+
+    REPORTED = "reported"  # whatever it may, people are told
+    NOT_KNOWN_TO_WITHDRAW = "not known to withdraw"
+    PROVEN = "proven"  # the exchange says that it may not withdraw
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
     """An API key. Never shown: neither by `repr` nor by any message."""
@@ -58,6 +66,7 @@ class CcxtSettings:
         rate_assets: Assets that are to be priced besides those of `instruments`: the reporting
             currency, tokens that fees are paid in. Spot markets among all these are kept.
         credentials: None for public data only.
+        key_policy: A key that breaks it is refused at the audit.
         urls: Other servers instead of the exchange's own. The key is "rest" or "ws" for all, or a
             path in ccxt's `urls["api"]`, such as "fapiPublic" or "ws.spot", which goes first. The
             value replaces scheme and host; a path in it is put before the exchange's path, and
@@ -78,6 +87,7 @@ class CcxtSettings:
     environment: Environment = Environment.LIVE
     credentials: Credentials | None = None
     terms: Terms = Terms()
+    key_policy: KeyPolicy = KeyPolicy.REPORTED
     urls: Mapping[str, str] = field(default_factory=dict)
     hostname: str | None = None
     timeout: timedelta = timedelta(seconds=10)

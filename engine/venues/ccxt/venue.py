@@ -204,7 +204,8 @@ class CcxtVenue:
             access, reader, self._sendings, Matches(), validity(session.settings, session.quirks)
         )
         submitter = Submitter(access, lookup, self._sendings, session.skew.venue_now)
-        auditor = Auditor(access, session.settings.terms, session.settings.instruments)
+        given = session.settings
+        auditor = Auditor(access, given.terms, given.instruments, given.key_policy)
         return _Parts(access, reader, lookup, submitter, auditor)
 
 

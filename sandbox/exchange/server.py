@@ -19,6 +19,7 @@ from aiohttp import web
 
 from sandbox.exchange.binance.face import BinanceFace
 from sandbox.exchange.binance.signing import AHEAD_MS
+from sandbox.exchange.control.api import ControlApi
 from sandbox.exchange.core import Exchange
 from sandbox.signals import Signal
 
@@ -114,6 +115,7 @@ class ExchangeServer:
         """Return what is served, for a server that has more to serve."""
         app = web.Application(client_max_size=1 << 20)
         self.binance.add_routes(app.router)
+        ControlApi(self.exchange, self.binance, self).add_routes(app.router)
         return app
 
     @property

@@ -130,6 +130,11 @@ class BinanceFace:
         for socket in tuple(self._sockets):
             socket.hang_up()
 
+    def die_silently(self) -> None:
+        """Let every websocket die without telling anybody."""
+        for socket in tuple(self._sockets):
+            socket.die_silently()
+
     def cut(self) -> None:
         """Cut every websocket."""
         for socket in tuple(self._sockets):

@@ -109,7 +109,7 @@ class Exchange:
         self._timeline = Timeline(state, matching, consequences, publishing)
         for pit in pits.values():
             if not pit.market.is_spot:
-                funding.start(pit)
+                funding.start(pit, consequences.after)
         self._timeline.advance(start_ms)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from zlib import crc32
 
@@ -25,13 +26,14 @@ class FundingDesk:
         self._state = state
         self._seed = seed
 
-    def start(self, pit: Pit) -> None:
-        """Set the timer of the next settlement."""
+    def start(self, pit: Pit, after: Callable[[Pit], None]) -> None:
+        """Set the timer of the next settlement; `after` is what follows from it."""
         due_ms = self.next_ms(pit)
 
         def settle() -> None:
             self.settle(pit, self.rate(pit, due_ms))
-            self.start(pit)
+            self.start(pit, after)
+            after(pit)
 
         self._state.call_at(due_ms, FUNDING, settle)
 

@@ -108,20 +108,36 @@ class Matching:
         return False
 
     def _take(self, pit: Pit, order: Order, limit: int | None) -> Order:
-        for ticks, steps, maker_id in list(self.walk(pit, order.side, limit)):
-            wanted = min(self._wanted(pit, order), self._affordable(pit, order, ticks))
-            if not wanted:
-                break
-            if maker_id:
-                order = self._meet(pit, order, maker_id, ticks, wanted)
-            else:
-                size = min(wanted, steps)
-                pit.crowd.take(order.side.opposite, ticks, size)
-                trade_id = self._print(pit, ticks, size, order.side)
-                order = self._filled(pit, order, trade_id, ticks, size, is_maker=False)
-            if not order.is_open:
-                break
+        while reach := self._reach(pit, order, limit):
+            for ticks, steps, maker_id in reach:
+                wanted = min(self._wanted(pit, order), self._affordable(pit, order, ticks))
+                if not wanted:
+                    return order
+                if maker_id:
+                    order = self._meet(pit, order, maker_id, ticks, wanted)
+                else:
+                    size = min(wanted, steps)
+                    pit.crowd.take(order.side.opposite, ticks, size)
+                    trade_id = self._print(pit, ticks, size, order.side)
+                    order = self._filled(pit, order, trade_id, ticks, size, is_maker=False)
+                if not order.is_open:
+                    return order
         return order
+
+    def _reach(self, pit: Pit, order: Order, limit: int | None) -> list[tuple[int, int, int]]:
+        """Return what lies on the way, up to what should suffice; all of it goes or trades."""
+        wanted = self._wanted(pit, order)
+        reach: list[tuple[int, int, int]] = []
+        for level in self.walk(pit, order.side, limit):
+            reach.append(level)
+            maker = self._state.store.orders.get(level[2])
+            if maker is None:
+                wanted -= level[1]
+            elif maker.account != order.account:
+                wanted -= min(level[1], self._wanted(pit, maker))
+            if wanted <= 0:
+                break
+        return reach
 
     def _meet(self, pit: Pit, order: Order, maker_id: int, ticks: int, wanted: int) -> Order:
         """Trade with one client's resting order, or find that it can't."""

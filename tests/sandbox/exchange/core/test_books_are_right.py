@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.exchange.core import Act, Exchange
-from sandbox.exchange.core.kinds import OrderType, PositionSide, Side, Wallet
+from sandbox.exchange.core.kinds import MarginMode, OrderType, PositionSide, Side, Wallet
 from sandbox.exchange.core.orders import Order
 from tests.sandbox.exchange.core.worlds import PERP, SPOT, Driver
 
@@ -84,6 +84,17 @@ def check_wealth(exchange: Exchange) -> None:
         assert sum((f.realized_pnl for f in fills), ZERO) == open_cost - paid
 
 
+def check_margins(exchange: Exchange) -> None:
+    """Nobody holds what the margin does not carry: the watch misses no price."""
+    for account in exchange.accounts.names():
+        wallet = exchange.accounts.balance(account, "USDT", Wallet.LINEAR)
+        margin = exchange.accounts.margin(account)
+        assert wallet.total >= 0 or margin.maintenance_margin > 0
+        if exchange.accounts.margin_mode(account, PERP) is MarginMode.CROSS:
+            needed = margin.maintenance_margin
+            assert not needed or margin.margin_balance > needed
+
+
 def check_books(exchange: Exchange) -> None:
     frozen = {
         entry.symbol for entry in exchange.journal.of(Act.HAND) if entry.note == "book frozen"
@@ -123,6 +134,7 @@ def test_books_stay_right_whatever_is_done(seed: int) -> None:
         driver.step()
         check_money(driver.exchange)
         check_wealth(driver.exchange)
+        check_margins(driver.exchange)
         check_books(driver.exchange)
     check_orders(driver.exchange)
     check_journal(driver.exchange)

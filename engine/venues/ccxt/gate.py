@@ -1,10 +1,8 @@
 """The one door to a venue's REST interface: rate budget, breaker, time-out and latency."""
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import TypeVar
 
 import structlog
@@ -15,22 +13,13 @@ from engine.venues.ccxt.breaker import Breaker, BreakerPolicy, BreakerState
 from engine.venues.ccxt.budget import RateBudget
 from engine.venues.ccxt.budget import Urgency as Urgency
 from engine.venues.ccxt.streams.tasks import within
+from engine.venues.ccxt.verdicts import Verdict, judged
 
 T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
 
 _NEWEST_PART = 0.2  # of each answer in the smoothed latency
-_LIMITED = re.compile(r"\b(429|418)\b|-1003|-1015|rate limit|too many", re.IGNORECASE)
-
-
-class Verdict(StrEnum):
-    """What an exception of a request says of the endpoint."""
-
-    ANSWERED = "answered"  # the venue read it and said no: the endpoint works
-    LIMITED = "limited"  # too many requests (429, 418): all are held back
-    CLOCK = "clock"  # our time stamp was off: the clock is measured anew
-    FAILED = "failed"  # no usable answer
 
 
 class GateClosed(Exception):
@@ -285,24 +274,6 @@ class Gate:
 
     def _in(self, seconds: float) -> datetime:
         return self._wall.now() + timedelta(seconds=seconds)
-
-
-def judged(exc: Exception) -> Verdict:
-    """Judge by the names of ccxt's classes, where one class is not enough by its text.
-
-    DDoSProtection is what ccxt makes of 429 and 418, whose number it then writes, but also of a
-    401 after a success.
-    """
-    names = {cls.__name__ for cls in type(exc).__mro__}
-    if "InvalidNonce" in names and "ChecksumError" not in names:
-        return Verdict.CLOCK
-    if "RateLimitExceeded" in names:
-        return Verdict.LIMITED
-    if "DDoSProtection" in names:
-        return Verdict.LIMITED if _LIMITED.search(str(exc)) else Verdict.ANSWERED
-    if names & {"OperationFailed", "OSError", "TimeoutError"}:
-        return Verdict.FAILED
-    return Verdict.ANSWERED
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

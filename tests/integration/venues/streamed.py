@@ -14,9 +14,17 @@ from urllib.parse import urlsplit
 
 from engine.domain.bars import Timeframe
 from engine.domain.ids import AccountId, InstrumentId
-from engine.ports import BarsClosed, ConnectionChanged, FillReported, OrderReported
+from engine.ports import (
+    BarsClosed,
+    BookChanged,
+    ConnectionChanged,
+    FillReported,
+    OrderReported,
+    TradePrinted,
+)
 from engine.venues.ccxt.connecting import connection
 from engine.venues.ccxt.library import load
+from engine.venues.ccxt.marketdata import CcxtMarketData
 from engine.venues.ccxt.settings import CcxtSettings, Credentials, MarketKind
 from engine.venues.ccxt.venue import CcxtVenue
 from tests.fakes.clocks import FakeWallClock
@@ -30,15 +38,21 @@ PATIENCE_S = 10
 class Streamed:
     """One venue whose stream is being read."""
 
-    def __init__(self, venue: CcxtVenue, server: ScriptedVenue, wall: FakeWallClock) -> None:
+    def __init__(
+        self, venue: CcxtVenue | CcxtMarketData, server: ScriptedVenue, wall: FakeWallClock
+    ) -> None:
         self.venue = venue
         self.server = server
         self.wall = wall
         self.told: list[Any] = []
 
     async def read(self, series: Iterable[tuple[InstrumentId, Timeframe]]) -> None:
-        async for message in self.venue.stream(series):
-            self.told.append(message)
+        if isinstance(self.venue, CcxtMarketData):
+            async for price in self.venue.market(series, books=True):
+                self.told.append(price)
+        else:
+            async for message in self.venue.stream(series):
+                self.told.append(message)
 
     async def until(self, condition: Callable[[], Any]) -> None:
         """Wait for what real sockets bring; the clock stands still."""
@@ -78,13 +92,24 @@ class Streamed:
     def reports(self) -> list[Any]:
         return [told.report for told in self.told if isinstance(told, OrderReported)]
 
+    def books(self) -> list[BookChanged]:
+        return [told for told in self.told if isinstance(told, BookChanged)]
+
+    def trades(self) -> list[TradePrinted]:
+        return [told for told in self.told if isinstance(told, TradePrinted)]
+
     def connections(self) -> list[bool]:
         return [told.connected for told in self.told if isinstance(told, ConnectionChanged)]
 
 
 @asynccontextmanager
-async def streamed(kind: MarketKind = MarketKind.SPOT, **options: Any) -> AsyncIterator[Streamed]:
-    """Run the exchange and a venue that streams BTC and ETH, connected and whole."""
+async def streamed(
+    kind: MarketKind = MarketKind.SPOT, *, books: bool = False, **options: Any
+) -> AsyncIterator[Streamed]:
+    """Run the exchange and a venue that streams BTC and ETH, connected and whole.
+
+    With `books` it is the public data alone: bars, books and trades.
+    """
     suffix = "" if kind is MarketKind.SPOT else ":USDT"
     series = [(InstrumentId(f"{base}/USDT{suffix}"), MINUTE) for base in ("BTC", "ETH")]
     wall = FakeWallClock()
@@ -106,7 +131,11 @@ async def streamed(kind: MarketKind = MarketKind.SPOT, **options: Any) -> AsyncI
             urls=_addresses(bare.urls["api"], server.http),
         )
         made = connection(settings, replace(library, client=client))
-        venue = CcxtVenue(made, AccountId("main"), wall, lambda: 0.5)
+        venue: CcxtVenue | CcxtMarketData
+        if books:
+            venue = CcxtMarketData(made, wall, lambda: 0.5)
+        else:
+            venue = CcxtVenue(made, AccountId("main"), wall, lambda: 0.5)
         world = Streamed(venue, server, wall)
         reading = asyncio.ensure_future(world.read(series))
         try:

@@ -69,7 +69,7 @@ async def test_a_frozen_account_stream_is_noticed_and_nothing_is_lost(spot: Stre
         Rule(name="frozen", operation="stream.user", effect=Effect.FREEZE)
     )
     spot.server.exchange.hands.manual_trade(ACCOUNT, "BTCUSDT", Side.BUY, Decimal("0.01"))
-    await spot.move(3)
+    await spot.move(1)
     assert spot.fills() == []
     await spot.move_until(spot.connections)
     spot.server.exchange.faults.clear()
@@ -122,3 +122,30 @@ async def test_futures_tell_trades_and_survive_a_cut() -> None:
         await world.move_until(lambda: len(world.fills()) == len(theirs), seconds=5)
         await world.move_until(lambda: len(world.bars()) >= 4)
         assert [fill.trade_id for fill in world.fills()] == [str(f.trade_id) for f in theirs]
+
+
+async def test_books_and_public_trades_are_those_of_the_exchange() -> None:
+    async with streamed(books=True) as world:
+        await world.move_until(lambda: len(world.books()) >= 20 and len(world.trades()) >= 20)
+        await world.move(1)
+        for symbol, code in (("BTC/USDT", "BTCUSDT"), ("ETH/USDT", "ETHUSDT")):
+            book = next(each for each in reversed(world.books()) if each.instrument_id == symbol)
+            depth = world.server.exchange.data.depth(code, len(book.bids))
+            assert (book.bids, book.asks) == (tuple(depth.bids), tuple(depth.asks))
+            assert [price for price, _ in book.bids] == sorted(dict(book.bids), reverse=True)
+        keys = [(each.instrument_id, each.time, each.price) for each in world.trades()]
+        assert {symbol for symbol, _, _ in keys} == {"BTC/USDT", "ETH/USDT"}
+
+
+async def test_books_are_whole_again_after_a_cut() -> None:
+    async with streamed(books=True) as world:
+        await world.move_until(lambda: len(world.books()) >= 4)
+        world.server.server.binance.cut()
+        await world.move_until(lambda: world.connections() == [False, True])
+        before = len(world.books())
+        await world.move_until(lambda: len(world.books()) > before + 4)
+        book = world.books()[-1]
+        depth = world.server.exchange.data.depth(
+            book.instrument_id.replace("/", ""), len(book.bids)
+        )
+        assert book.bids == tuple(depth.bids)

@@ -1,9 +1,9 @@
 """The account's own messages: orders, fills and money that moves, each once and nothing missed."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 
@@ -18,7 +18,7 @@ from engine.venues.ccxt.streams.outbox import AccountMessage
 from engine.venues.ccxt.streams.quirks import StreamQuirks
 from engine.venues.ccxt.streams.tap import GARBAGE
 from engine.venues.ccxt.streams.tasks import event_within
-from engine.venues.ccxt.streams.watching import Surroundings, Watching
+from engine.venues.ccxt.streams.watching import Surroundings, Watch, Watches, watched
 
 ACCOUNT = "the account"
 
@@ -100,31 +100,24 @@ class AccountLane:
     async def run(self) -> None:
         """Work until cancelled."""
         tap, watches = self._around.tap, self._watches()
-        tap.listen(self._frame, early=False)
         tap.on_connection(self._connected)
         self._around.link.expect(ACCOUNT)
         self._broken_at = self._holding_since = self._around.wall.monotonic()
         try:
-            async with asyncio.TaskGroup() as group:
-                for part, watch in watches:
-                    watching = Watching(
-                        part=part,
-                        watch=watch,
-                        taken=lambda update: None,
-                        around=self._around,
-                        broke=self._broke,
-                    )
-                    group.create_task(watching.run(), name=part)
-                keep_up = self._keep_up() if watches else self._poll()
-                group.create_task(keep_up, name="account over REST")
-                group.create_task(self._keep_flows(), name="money that moves")
+            await watched(
+                watches,
+                self._frame,
+                self._around,
+                self._keep_up() if watches else self._poll(),
+                self._keep_flows(),
+                broke=self._broke,
+            )
         finally:
-            tap.ignore(self._frame)
             tap.ignore_connections(self._connected)
 
-    def _watches(self) -> list[tuple[str, Callable[[], Coroutine[Any, Any, object]]]]:
+    def _watches(self) -> Watches:
         client = self._client
-        wanted: list[tuple[str, bool, Callable[[], Coroutine[Any, Any, object]]]] = [
+        wanted: list[tuple[str, bool, Watch]] = [
             ("orders", bool(client.has.get("watchOrders")), client.watch_orders),
             ("fills", bool(client.has.get("watchMyTrades")), client.watch_my_trades),
             ("balances", self._quirks.watch_balance, client.watch_balance),

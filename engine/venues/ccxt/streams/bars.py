@@ -1,9 +1,8 @@
 """Closed bars: streamed where they can be, asked for where they do not come."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 
@@ -16,7 +15,7 @@ from engine.ports import BarsClosed
 from engine.venues.ccxt.streams.barrier import Barrier, Series, bar_start
 from engine.venues.ccxt.streams.finality import Finality
 from engine.venues.ccxt.streams.library import StreamClient
-from engine.venues.ccxt.streams.watching import Surroundings, Watching
+from engine.venues.ccxt.streams.watching import Surroundings, Watches, bound, watched
 
 # (instrument, time frame, before): the last final bar that closed at or before; as `Venue.history`.
 LastBar = Callable[[InstrumentId, Timeframe, datetime], Awaitable[Bars]]
@@ -67,27 +66,23 @@ class BarLane:
         now = self._venue_now()
         for series in self._next:
             self._next[series] = bar_start(now, series[1])
-        self._around.tap.listen(self._frame, early=self._source.early)
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._barrier.run(), name="bars of one instant")
-                group.create_task(self._ask_for_late(), name="late bars")
-                for part, watch in self._watches():
-                    watching = Watching(
-                        part=part, watch=watch, taken=lambda update: None, around=self._around
-                    )
-                    group.create_task(watching.run(), name=part)
-        finally:
-            self._around.tap.ignore(self._frame)
+        await watched(
+            self._watches(),
+            self._frame,
+            self._around,
+            self._barrier.run(),
+            self._ask_for_late(),
+            early=self._source.early,
+        )
 
-    def _watches(self) -> list[tuple[str, Callable[[], Coroutine[Any, Any, object]]]]:
+    def _watches(self) -> Watches:
         client = self._client
         pairs = [[str(instrument_id), str(frame)] for instrument_id, frame in sorted(self._next)]
         if client.has.get("watchOHLCVForSymbols"):
             return [(PRICES, lambda: client.watch_ohlcv_for_symbols(pairs))]
         if client.has.get("watchOHLCV"):
             return [
-                (f"{PRICES} of {symbol} {frame}", _bound(client.watch_ohlcv, symbol, frame))
+                (f"{PRICES} of {symbol} {frame}", bound(client.watch_ohlcv, symbol, frame))
                 for symbol, frame in pairs
             ]
         return []
@@ -162,9 +157,3 @@ class BarLane:
         if silent or self._missed[series] >= _MOST_MISSED:
             self._missed[series] = 0
             self._around.tap.cut(f"it did not tell of trades in {series[0]}")
-
-
-def _bound(
-    watch: Callable[[str, str], Coroutine[Any, Any, object]], symbol: str, frame: str
-) -> Callable[[], Coroutine[Any, Any, object]]:
-    return lambda: watch(symbol, frame)

@@ -18,7 +18,7 @@ from engine.venues.ccxt.streams.finality import finality
 from engine.venues.ccxt.streams.library import OrderBook, StreamClient
 from engine.venues.ccxt.streams.link import Link
 from engine.venues.ccxt.streams.outbox import Outbox
-from engine.venues.ccxt.streams.prices import BookLane, Lane, TradeLane
+from engine.venues.ccxt.streams.prices import BookLane, TradeLane
 from engine.venues.ccxt.streams.quirks import StreamPolicy, StreamQuirks
 from engine.venues.ccxt.streams.tap import Tap
 from engine.venues.ccxt.streams.tasks import ended
@@ -73,7 +73,7 @@ class Feed(Generic[M]):
         self._outbox = outbox
         self._link = link
         self._taps = taps
-        self._lanes: list[Lane] = []
+        self._lanes: list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]] = []
         self._task: asyncio.Task[None] | None = None
 
     def add(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -207,8 +207,8 @@ class Feeds:
             emit=outbox.trade,
             around=around,
         )
-        for name, run in (*book_lane.lanes(), *trade_lane.lanes()):
-            feed.add(name, run)
+        feed.add("books", book_lane.run)
+        feed.add("trades", trade_lane.run)
 
     def _ends(self) -> tuple[Outbox, Link]:
         outbox = Outbox()

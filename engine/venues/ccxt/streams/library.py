@@ -44,6 +44,7 @@ class StreamClient(Protocol):
     myTrades: Iterable[JsonObject] | None
     ohlcvs: Mapping[str, Mapping[str, Sequence[Sequence[object]]]]
     orderbooks: Mapping[str, OrderBook]
+    trades: Mapping[str, Sequence[JsonObject]]
 
     client: Callable[[str], Socket]
     handle_message: Callable[[Socket, object], None]

@@ -1,10 +1,13 @@
-"""Order books and public trades, as paper fills need them."""
+"""Order books and public trades, as paper fills need them.
+
+Both are read from the library's own lists after each frame: of several markets watched together
+it wakes the caller for one, and what the others had in the same moment would be lost.
+"""
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 import structlog
 
@@ -13,11 +16,12 @@ from engine.errors import TradingError
 from engine.ports import BookChanged, TradePrinted
 from engine.venues.ccxt.fields import amount, as_decimal, as_instant, as_text
 from engine.venues.ccxt.streams.library import JsonObject, OrderBook, StreamClient
-from engine.venues.ccxt.streams.watching import Surroundings, Watching
+from engine.venues.ccxt.streams.watching import Surroundings, Watches, bound, watched
 
 # Asks for one book over REST; raises only `engine.errors` types.
 AskBook = Callable[[InstrumentId, int | None], Awaitable[OrderBook]]
-Lane = tuple[str, Callable[[], Coroutine[Any, Any, None]]]  # its name, and what runs it
+
+BOOKS, TRADES = "books", "trades"
 
 _REMEMBERED = 1_000  # public trades of one instrument, against their repetition
 
@@ -50,31 +54,32 @@ class BookLane:
         self._venue_now = venue_now
         self._emit = emit
         self._around = around
+        self._stamps: dict[InstrumentId, tuple[object, object]] = {}
         self._told: dict[InstrumentId, object] = {}
 
-    def lanes(self) -> list[Lane]:
-        """Return what is to run side by side."""
+    async def run(self) -> None:
+        """Work until cancelled."""
+        watches = self._watches()
+        await (watched(watches, self._frame, self._around) if watches else self._poll())
+
+    def _watches(self) -> Watches:
         client, depth = self._client, self._depth
+        symbols = [str(each) for each in self._instruments]
         if client.has.get("watchOrderBookForSymbols"):
-            symbols = [str(each) for each in self._instruments]
-            return [self._watching("books", lambda: _books(client, symbols, depth))]
+            return [(BOOKS, lambda: client.watch_order_book_for_symbols(symbols, depth))]
         if client.has.get("watchOrderBook"):
-            return [
-                self._watching(f"books of {each}", _bound(_book, client, str(each), depth))
-                for each in self._instruments
-            ]
-        return [("books", self._poll)]
+            watch = client.watch_order_book
+            return [(f"{BOOKS} of {each}", bound(watch, each, depth)) for each in symbols]
+        return []
 
-    def _watching(self, part: str, watch: Callable[[], Coroutine[Any, Any, OrderBook]]) -> Lane:
-        return part, Watching(
-            part=part, watch=watch, taken=lambda book: self._changed(), around=self._around
-        ).run
-
-    def _changed(self) -> None:
-        """Tell of every book that changed: one wake-up may stand for several."""
+    def _frame(self, message: object) -> None:
         for instrument_id in self._instruments:
             book = self._client.orderbooks.get(instrument_id)
-            if book is not None:
+            if book is None:
+                continue
+            stamp = book.get("nonce"), book.get("timestamp")
+            if stamp == (None, None) or self._stamps.get(instrument_id) != stamp:
+                self._stamps[instrument_id] = stamp
                 self._tell(instrument_id, book)
 
     def _tell(self, instrument_id: InstrumentId, book: OrderBook) -> None:
@@ -87,21 +92,21 @@ class BookLane:
         self._emit(BookChanged(instrument_id, time, _decimals(bids), _decimals(asks)))
 
     async def _poll(self) -> None:
-        link, part = self._around.link, "books"
-        link.expect(part)
+        link = self._around.link
+        link.expect(BOOKS)
         while True:
             for instrument_id in self._instruments:
                 try:
                     self._tell(instrument_id, await self._ask(instrument_id, self._depth))
                 except TradingError as exc:
-                    link.down(part, str(exc))
+                    link.down(BOOKS, str(exc))
                 else:
-                    link.up(part)
+                    link.up(BOOKS)
             await self._around.wall.sleep(self._around.policy.poll)
 
 
 class TradeLane:
-    """Everybody's trades, each once."""
+    """Everybody's trades, each once; none where the library can't watch them."""
 
     def __init__(
         self,
@@ -117,40 +122,52 @@ class TradeLane:
         self._venue_now = venue_now
         self._emit = emit
         self._around = around
-        self._seen: dict[str, OrderedDict[str, None]] = {}
+        self._newest: dict[InstrumentId, JsonObject] = {}
+        self._seen: dict[InstrumentId, OrderedDict[str, None]] = {}
 
-    def lanes(self) -> list[Lane]:
-        """Return what is to run side by side; nothing where trades can't be watched."""
+    async def run(self) -> None:
+        """Work until cancelled."""
+        await watched(self._watches(), self._frame, self._around)
+
+    def _watches(self) -> Watches:
         client = self._client
+        symbols = [str(each) for each in self._instruments]
         if client.has.get("watchTradesForSymbols"):
-            symbols = [str(each) for each in self._instruments]
-            return [self._watching("trades", lambda: client.watch_trades_for_symbols(symbols))]
+            return [(TRADES, lambda: client.watch_trades_for_symbols(symbols))]
         if client.has.get("watchTrades"):
-            return [
-                self._watching(f"trades of {each}", _bound(client.watch_trades, str(each)))
-                for each in self._instruments
-            ]
+            return [(f"{TRADES} of {each}", bound(client.watch_trades, each)) for each in symbols]
         return []
 
-    def _watching(
-        self, part: str, watch: Callable[[], Coroutine[Any, Any, list[JsonObject]]]
-    ) -> Lane:
-        watching = Watching(part=part, watch=watch, taken=self._printed, around=self._around)
-        return part, watching.run
+    def _frame(self, message: object) -> None:
+        for instrument_id in self._instruments:
+            entries = self._client.trades.get(instrument_id)
+            if entries and entries[-1] is not self._newest.get(instrument_id):
+                for entry in self._unread(instrument_id, entries):
+                    self._print(instrument_id, entry)
 
-    def _printed(self, trades: list[JsonObject]) -> None:
-        for trade in trades:
-            symbol, price = as_text(trade.get("symbol")), as_decimal(trade.get("price"))
-            quantity = as_decimal(trade.get("amount"))
-            if not symbol or price is None or quantity is None:
-                _log.warning("a public trade can't be read", trade=repr(trade)[:200])
-                continue
-            if self._is_new(symbol, as_text(trade.get("id"))):
-                time = as_instant(trade.get("timestamp")) or self._venue_now()
-                self._emit(TradePrinted(InstrumentId(symbol), time, price, quantity))
+    def _unread(
+        self, instrument_id: InstrumentId, entries: Sequence[JsonObject]
+    ) -> list[JsonObject]:
+        """Return the entries behind the one that was newest last time, oldest first."""
+        known = self._newest.get(instrument_id)
+        found: list[JsonObject] = []
+        for number in range(len(entries) - 1, -1, -1):
+            if entries[number] is known:
+                break
+            found.append(entries[number])
+        self._newest[instrument_id] = found[0]
+        return found[::-1]
 
-    def _is_new(self, symbol: str, trade_id: str) -> bool:
-        seen = self._seen.setdefault(symbol, OrderedDict())
+    def _print(self, instrument_id: InstrumentId, trade: JsonObject) -> None:
+        price, quantity = as_decimal(trade.get("price")), as_decimal(trade.get("amount"))
+        if price is None or quantity is None:
+            _log.warning("a public trade can't be read", trade=repr(trade)[:200])
+        elif self._is_new(instrument_id, as_text(trade.get("id"))):
+            time = as_instant(trade.get("timestamp")) or self._venue_now()
+            self._emit(TradePrinted(instrument_id, time, price, quantity))
+
+    def _is_new(self, instrument_id: InstrumentId, trade_id: str) -> bool:
+        seen = self._seen.setdefault(instrument_id, OrderedDict())
         if not trade_id:
             return True
         if trade_id in seen:
@@ -159,20 +176,6 @@ class TradeLane:
         if len(seen) > _REMEMBERED:
             seen.popitem(last=False)
         return True
-
-
-async def _books(client: StreamClient, symbols: list[str], depth: int | None) -> OrderBook:
-    return await client.watch_order_book_for_symbols(symbols, depth)
-
-
-async def _book(client: StreamClient, symbol: str, depth: int | None) -> OrderBook:
-    return await client.watch_order_book(symbol, depth)
-
-
-def _bound(
-    watch: Callable[..., Coroutine[Any, Any, Any]], *given: object
-) -> Callable[[], Coroutine[Any, Any, Any]]:
-    return lambda: watch(*given)
 
 
 def _levels(side: object, count: int) -> list[tuple[object, object]]:

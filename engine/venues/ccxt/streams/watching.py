@@ -1,8 +1,9 @@
 """Keeps one subscription alive: watches, dials again with back-off, and cuts what is silent."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import structlog
 
@@ -10,10 +11,11 @@ from engine.ports import WallClock
 from engine.venues.ccxt.backoff import Backoff, Draw
 from engine.venues.ccxt.streams.link import Link
 from engine.venues.ccxt.streams.quirks import StreamPolicy
-from engine.venues.ccxt.streams.tap import Tap
+from engine.venues.ccxt.streams.tap import Listener, Tap
 from engine.venues.ccxt.streams.tasks import within
 
-T = TypeVar("T")
+Watch = Callable[[], Coroutine[Any, Any, object]]
+Watches = list[tuple[str, Watch]]  # each part of a stream, as people read it, and its watch
 
 _log = structlog.get_logger(__name__)
 
@@ -34,13 +36,44 @@ class Surroundings:
         )
 
 
-class Watching(Generic[T]):
+def bound(watch: Callable[..., Coroutine[Any, Any, object]], *given: object) -> Watch:
+    """Return `watch` with its arguments."""
+    return lambda: watch(*given)
+
+
+async def watched(
+    watches: Watches,
+    listener: Listener,
+    around: Surroundings,
+    *beside: Coroutine[Any, Any, None],
+    early: bool = False,
+    broke: Callable[[str], None] | None = None,
+) -> None:
+    """Keep subscriptions alive until cancelled, `beside` running with them.
+
+    Args:
+        listener: Reads the frames they bring; `early`: before the library does.
+        broke: As in `Watching`.
+    """
+    around.tap.listen(listener, early=early)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for part, watch in watches:
+                watching = Watching(part=part, watch=watch, around=around, broke=broke)
+                group.create_task(watching.run(), name=part)
+            for work in beside:
+                group.create_task(work, name="beside the watches")
+    finally:
+        around.tap.ignore(listener)
+
+
+class Watching:
     """One `watch_*` call, repeated for ever.
 
     Args:
         part: Of the stream, as people read it: "prices", "books".
-        watch: Subscribes where that is needed and returns the next update.
-        taken: Called with each update.
+        watch: Subscribes where that is needed and returns after the next update; what it says is
+            read from its frame (see `Tap`).
         broke: Called instead of `Link.down` when it fails; whoever gives it tells the link
             himself when it is whole again. Such a stream may be silent as long as it likes.
     """
@@ -49,14 +82,12 @@ class Watching(Generic[T]):
         self,
         *,
         part: str,
-        watch: Callable[[], Coroutine[Any, Any, T]],
-        taken: Callable[[T], None],
+        watch: Watch,
         around: Surroundings,
         broke: Callable[[str], None] | None = None,
     ) -> None:
         self._part = part
         self._watch = watch
-        self._taken = taken
         self._around = around
         self._broke = broke
         self._backoff = around.backoff()
@@ -71,7 +102,7 @@ class Watching(Generic[T]):
         while True:
             seconds = around.policy.watch if self._works else around.policy.connect
             try:
-                update = await within(around.wall, seconds, self._watch(), name=self._part)
+                await within(around.wall, seconds, self._watch(), name=self._part)
             except TimeoutError:
                 await self._silent()
             except around.tap.faults as exc:
@@ -79,7 +110,6 @@ class Watching(Generic[T]):
             else:
                 self._up()
                 self._allowed_silence = around.policy.silence
-                self._taken(update)
 
     async def _silent(self) -> None:
         tap = self._around.tap

@@ -85,6 +85,7 @@ class FakePro:
         self.myTrades: list[dict[str, object]] | None = None
         self.ohlcvs: dict[str, dict[str, list[list[object]]]] = {}
         self.orderbooks: dict[str, dict[str, object]] = {}
+        self.trades: dict[str, list[dict[str, object]]] = {}
         self.dials = 0
         self.refusing: Exception | None = None
         self.handle_message = self._handle
@@ -112,6 +113,9 @@ class FakePro:
         if "book" in message:
             symbol, bids, asks = message["book"]
             self.orderbooks[symbol] = {"bids": bids, "asks": asks, "timestamp": None}
+        if "print" in message:
+            symbol, printed = message["print"]
+            self.trades.setdefault(symbol, []).append(printed)
         if "candle" in message:
             symbol, row = message["candle"]
             rows = self.ohlcvs.setdefault(symbol, {}).setdefault("1m", [])

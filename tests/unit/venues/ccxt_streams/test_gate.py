@@ -7,7 +7,8 @@ import pytest
 
 from engine.venues.ccxt.breaker import BreakerPolicy
 from engine.venues.ccxt.budget import Counts, Limit, RateBudget
-from engine.venues.ccxt.gate import Gate, GateClosed, GatePolicy, Urgency, Verdict, judged
+from engine.venues.ccxt.gate import Gate, GateClosed, GatePolicy, Urgency
+from engine.venues.ccxt.verdicts import Verdict, judged
 from tests.fakes.clocks import FakeWallClock
 
 WEIGHT = Limit(name="weight a minute", capacity=100, interval_seconds=60, used_header="Used")

@@ -229,7 +229,7 @@ class VenueSettings(Section):
     """Of mode testnet: demo trading instead of the test network, which Binance futures lacks."""
     timeout_seconds: PositiveFloat = 10.0
     """For one request."""
-    reconcile_seconds: PositiveFloat = 60.0
+    reconcile_seconds: PositiveInt = 60
     """Wall time between two comparisons of our books with the venue's."""
     dead_man_seconds: NonNegativeInt = 0
     """The venue cancels our resting entries when it has not heard from us for so long; 0 for off.

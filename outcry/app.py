@@ -91,7 +91,7 @@ async def serve(
             market_scheduler=times.scheduler,
             wall_scheduler=scheduler,
         )
-        engine = build_engine(settings, parts, ServiceSettings(version=version(), pid=os.getpid()))
+        engine = build_engine(settings, parts, _service_settings(settings))
         edges = (edges_of or _edges)(settings, engine)
         stack.push_async_callback(edges.charts.close)
         alarm = alarm_of(engine)
@@ -107,6 +107,15 @@ async def serve(
                 alarm=alarm,
                 drained=lambda: told(storage.unit_of_work, wall),
             )
+
+
+def _service_settings(settings: Settings) -> ServiceSettings:
+    return ServiceSettings(
+        version=version(),
+        pid=os.getpid(),
+        reconcile_every_seconds=settings.venue.reconcile_seconds,
+        dead_man_seconds=settings.venue.dead_man_seconds,
+    )
 
 
 @dataclass(frozen=True, slots=True)

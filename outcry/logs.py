@@ -10,7 +10,8 @@ from structlog.typing import Processor
 
 from bot.telegram.redaction import RedactingFilter, Redactor, quiet_noisy_loggers
 
-_LIBRARIES_THAT_CHATTER = ("apscheduler", "asyncio", "aiosqlite", "alembic", "matplotlib")
+# ccxt at DEBUG writes every request with its key and signature.
+_LIBRARIES_THAT_CHATTER = ("apscheduler", "asyncio", "aiosqlite", "alembic", "ccxt", "matplotlib")
 
 
 def configure_logs(

@@ -44,7 +44,11 @@ def _say_ready(engine: EngineService) -> None:
 
 def secrets_of(settings: Settings) -> list[str]:
     """Return every secret of the settings, for the log's filter."""
-    held = (settings.telegram.token, settings.email.password, settings.push.token)
+    venue = settings.venue
+    held = (
+        *(settings.telegram.token, settings.email.password, settings.push.token),
+        *(venue.key, venue.secret, venue.passphrase),
+    )
     texts = [secret.get_secret_value() for secret in held if secret is not None]
     return [*texts, settings.push.topic]
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from config.loading import load_settings
+from outcry.commands.run import secrets_of
 from outcry.logs import configure_logs
 
 TOKEN = "123456789:AAabcdefghijklmnopqrstuvwxyz0123456"
@@ -80,3 +82,25 @@ def test_http_clients_never_log_their_addresses() -> None:
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).info("GET https://example.com")
     assert sink.getvalue() == ""
+
+
+@pytest.mark.usefixtures("restored")
+def test_a_venues_library_is_quiet_even_at_debug() -> None:
+    """It would write every request, key and signature included."""
+    sink = io.StringIO()
+    configure_logs(level="debug", form="console", secrets=[], stream=sink)
+    logging.getLogger("ccxt.base.exchange").debug("GET ... signature=%s", "f00d")
+    assert "f00d" not in sink.getvalue()
+
+
+def test_every_secret_of_the_settings_is_kept_from_the_log() -> None:
+    environ = {
+        "OUTCRY_VENUE__KEY": "the key",
+        "OUTCRY_VENUE__SECRET": "the secret",
+        "OUTCRY_VENUE__PASSPHRASE": "the passphrase",
+        "OUTCRY_TELEGRAM__TOKEN": "the token",
+        "OUTCRY_EMAIL__PASSWORD": "the password",
+        "OUTCRY_PUSH__TOKEN": "the push token",
+        "OUTCRY_PUSH__TOPIC": "the topic",
+    }
+    assert set(secrets_of(load_settings(None, environ))) == set(environ.values())

@@ -52,7 +52,10 @@ def data_fetch(
     from engine.venues.ccxt.backoff import system_draw
     from outcry.history.fetching import Request, fetch
     from outcry.history.sources import open_source
+    from outcry.logs import configure_logs
 
+    # what the exchange refuses is told on standard error; no key is used, so no secret can show
+    configure_logs(level="warning", form="console", secrets=())
     request = Request(
         venue=venue,
         symbols=tuple(symbols),

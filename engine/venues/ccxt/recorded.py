@@ -2,7 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, cast
+
+import msgspec
 
 from engine.bars import from_ms, to_ms
 from engine.domain.bars import Bar, Timeframe
@@ -20,6 +22,7 @@ from engine.venues.ccxt.settings import CcxtSettings
 from engine.venues.ccxt.troubles import Operation, Trouble
 
 _GRACE = timedelta(seconds=10)  # the newest bar of an answer is final so long after its end
+_REACH_BACK = 20  # bars
 _NOBODY = AccountId("public")  # no account is asked about
 
 
@@ -27,6 +30,7 @@ class Klines(Protocol):
     """What is asked of ccxt's client."""
 
     timeframes: Mapping[str, str]
+    last_http_response: object
 
     async def fetch_ohlcv(
         self, symbol: str, timeframe: str, since: int | None = ..., limit: int | None = ...
@@ -36,9 +40,9 @@ class Klines(Protocol):
 class CcxtHistory:
     """Pages of one exchange's bars.
 
-    What an answer proves: between two of its bars, nothing traded where there is none. Before its
-    first bar, only if that lies within the stretch that was asked for: an exchange that keeps few
-    bars answers with its oldest ones, whatever was asked. An answer without bars proves nothing.
+    An answer proves that nothing traded where it has no bar between two of its bars, and nothing
+    else: an exchange that keeps few bars answers with its oldest ones, whatever was asked. So each
+    request reaches back before its start, to have a bar there to count from.
     """
 
     def __init__(
@@ -76,9 +80,10 @@ class CcxtHistory:
                 "Fetch finer ones and resample them"
             )
         asked = min(limit, self._most)
-        rows = await self._rows(instrument_id, text, to_ms(start), asked)
-        bars = self._final(self._bars(rows, instrument_id, timeframe), start)
-        return self._page(bars, start, asked * timeframe.delta)
+        begin = start - min(_REACH_BACK, asked // 2) * timeframe.delta
+        rows = await self._rows(instrument_id, text, to_ms(begin), asked)
+        bars = self._final(self._bars(rows, instrument_id, timeframe))
+        return self._page(bars, start, begin + asked * timeframe.delta)
 
     async def close(self) -> None:
         await self._close()
@@ -87,7 +92,7 @@ class CcxtHistory:
         self, instrument_id: InstrumentId, timeframe: str, start_ms: int, limit: int
     ) -> Sequence[Sequence[object]]:
         try:
-            return await self._requests.tried(
+            rows = await self._requests.tried(
                 Operation.QUERY,
                 "fetch_ohlcv",
                 lambda: self._client.fetch_ohlcv(instrument_id, timeframe, start_ms, limit),
@@ -99,17 +104,23 @@ class CcxtHistory:
             if failure.trouble is Trouble.NO_SYMBOL:
                 raise UnknownInstrument(str(failure)) from failure.__cause__
             raise failure.error from failure.__cause__
+        if not rows and not _is_json(self._client.last_http_response):
+            raise VenueUnavailable(
+                f"{self._name}: its {timeframe} bars of {instrument_id} can't be read. Nothing of "
+                "that answer was used"
+            )
+        return rows
 
-    def _page(self, bars: tuple[Bar, ...], start: datetime, window: timedelta) -> HistoryPage:
-        if not bars:
+    def _page(self, bars: list[Bar], start: datetime, past: datetime) -> HistoryPage:
+        """Return what the final bars of an answer, asked for until `past`, say from `start` on."""
+        later = tuple(bar for bar in bars if bar.timestamp >= start)
+        if not later:
             # perhaps a stretch without bars at an exchange that answers for stretches: go past it
-            past = start + window
             until = past if past <= self._now() else start
             return HistoryPage(bars=(), start=until, until=until)
-        first = bars[0].timestamp
-        return HistoryPage(
-            bars=bars, start=start if first < start + window else first, until=bars[-1].end
-        )
+        is_anchored = bars[0].timestamp <= start
+        begin = start if is_anchored else later[0].timestamp
+        return HistoryPage(bars=later, start=begin, until=later[-1].end)
 
     def _bars(
         self,
@@ -133,15 +144,27 @@ class CcxtHistory:
             )
         return [bars[start] for start in sorted(bars)]
 
-    def _final(self, bars: list[Bar], start: datetime) -> tuple[Bar, ...]:
-        """Leave out what was not asked for and the bar in progress."""
+    def _final(self, bars: list[Bar]) -> list[Bar]:
+        """Leave out the bar in progress."""
         latest = self._now() - _GRACE
         while bars and bars[-1].end > self._now():
             bars.pop()
             latest = self._now()  # a later bar has begun: the one before it is final
         if bars and bars[-1].end > latest:
             bars.pop()
-        return tuple(bar for bar in bars if bar.timestamp >= start)
+        return bars
+
+
+def _is_json(text: object) -> bool:
+    """Tell a readable answer without bars from a garbled one: the library gives no rows for both.
+
+    The text is of the last request; nobody else uses this client.
+    """
+    try:
+        msgspec.json.decode(text if isinstance(text, str) else "")
+    except msgspec.DecodeError:
+        return False
+    return True
 
 
 async def open_history(settings: CcxtSettings, wall: WallClock, draw: Draw) -> CcxtHistory:
@@ -160,7 +183,7 @@ async def open_history(settings: CcxtSettings, wall: WallClock, draw: Draw) -> C
         raise
     return CcxtHistory(
         settings.name,
-        session.client,
+        cast(Klines, session.client),
         session.requests,
         most=session.quirks.history_limit,
         now=session.skew.venue_now,

@@ -12,6 +12,7 @@ from engine.bars import from_ms, to_ms
 from engine.domain.ids import InstrumentId
 from engine.storage.bars.layout import Series
 from engine.storage.bars.store import BarStore
+from sandbox.exchange.core.faults import Effect, Rule
 from sandbox.exchange.core.public import Interval
 from tests.fakes.exchange import scripted_exchange
 from tests.fakes.history import MINUTE
@@ -39,7 +40,7 @@ async def test_a_fetch_keeps_what_the_exchange_has_and_goes_on_where_it_stopped(
 ) -> None:
     series = Series("binance", InstrumentId(symbol), MINUTE)
     store = BarStore(tmp_path / "bars")
-    async with scripted_exchange(live=True) as venue:
+    async with scripted_exchange(live=True, warm_up_minutes=120) as venue:
         ago = from_ms(venue.exchange.now_ms) - timedelta(minutes=90)
         start = ago.replace(second=0, microsecond=0)
         done = await fetch(venue.http, tmp_path, symbol, "--from", f"{start:%Y-%m-%dT%H:%M}")
@@ -61,6 +62,23 @@ async def test_a_fetch_keeps_what_the_exchange_has_and_goes_on_where_it_stopped(
     assert [(to_ms(bar.timestamp), *numbers(bar)) for bar in bars] == [
         (bar.start_ms, *numbers(bar)) for bar in theirs
     ]
+
+
+async def test_refusals_and_garbled_answers_are_tried_again(tmp_path: Path) -> None:
+    store = BarStore(tmp_path / "bars")
+    async with scripted_exchange(live=True, warm_up_minutes=120) as venue:
+        for number, effect in enumerate(
+            (Effect.RATE_LIMITED, Effect.GARBLED_REPLY, Effect.SERVER_ERROR)
+        ):
+            rule = Rule(name=f"fault {number}", operation="public.bars", effect=effect, remaining=1)
+            venue.exchange.faults.add(rule)
+        start = from_ms(venue.exchange.now_ms) - timedelta(minutes=60)
+        done = await fetch(venue.http, tmp_path, "BTC/USDT", "--from", f"{start:%Y-%m-%dT%H:%M}")
+    assert done.returncode == 0, done.stderr
+    assert "the venue asks for a pause" in done.stderr
+    (told,) = json.loads(done.stdout)["series"]
+    assert (told["retries"], told["error"]) == (3, None)
+    assert store.summary(Series("binance", InstrumentId("BTC/USDT"), MINUTE)).bars >= 59
 
 
 async def test_a_symbol_that_the_exchange_does_not_list_is_bad_input(tmp_path: Path) -> None:

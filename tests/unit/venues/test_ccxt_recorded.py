@@ -67,13 +67,13 @@ class Exchange:
         async def fetched(
             url: str, method: str = "GET", headers: object = None, body: object = None
         ) -> object:
-            text = self.text or json.dumps(self.rows)
+            text = client.last_http_response = self.text or json.dumps(self.rows)
             client.on_rest_response(self.status, "", url, method, {}, text, headers, body)
             client.handle_errors(
-                self.status, "", url, method, {}, text, json.loads(text), headers, body
+                self.status, "", url, method, {}, text, client.parse_json(text), headers, body
             )
             client.handle_http_status_code(self.status, "", url, method, text)
-            return json.loads(text)
+            return client.parse_json(text) or text
 
         client.fetch_ohlcv = answered
         client.fetch = fetched
@@ -106,17 +106,23 @@ async def test_prices_come_through_to_the_last_digit(exchange: Exchange):
     assert (got.start, got.until) == (DAY, minute(1))
 
 
-async def test_absent_minutes_within_the_stretch_that_was_asked_for_are_proven(exchange):
-    exchange.rows = [kline(minute(3)), kline(minute(9))]
+async def test_absent_minutes_after_a_bar_before_the_start_are_proven(exchange):
+    exchange.rows = [kline(minute(-4)), kline(minute(3)), kline(minute(9))]
     got = await page(await exchange.history())
     assert (got.start, got.until, len(got.bars)) == (DAY, minute(10), 2)
+    assert exchange.asked == [f"{SYMBOL} 1m {to_ms(minute(-20))} 1000"]
 
 
-async def test_nothing_is_proven_before_bars_that_are_later_than_was_asked_for(exchange):
-    exchange.rows = [kline(minute(700)), kline(minute(701))]
+async def test_nothing_is_proven_before_the_first_bar_of_an_answer(exchange):
+    """Were it, an exchange that keeps few bars would seem to have been silent before them."""
+    exchange.rows = [kline(minute(3)), kline(minute(4))]
     got = await page(await exchange.history(most=720), limit=100)
-    assert (got.start, got.until) == (minute(700), minute(702))
-    assert exchange.asked == [f"{SYMBOL} 1m {to_ms(DAY)} 100"]
+    assert (got.start, got.until) == (minute(3), minute(5))
+
+
+async def test_a_small_page_still_has_room_for_what_is_asked_for(exchange):
+    await page(await exchange.history(), limit=6)
+    assert exchange.asked == [f"{SYMBOL} 1m {to_ms(minute(-3))} 6"]
 
 
 async def test_rows_from_before_the_start_and_repeated_ones_are_left_out(exchange):
@@ -144,7 +150,7 @@ async def test_a_bar_is_final_at_once_when_a_later_one_has_begun(exchange):
 
 async def test_an_empty_answer_proves_nothing_and_leads_past_the_stretch(exchange):
     got = await page(await exchange.history())
-    assert (got.bars, got.start, got.until) == ((), minute(1000), minute(1000))
+    assert (got.bars, got.start, got.until) == ((), minute(980), minute(980))
 
 
 async def test_an_empty_answer_near_the_present_ends_it(exchange):
@@ -165,6 +171,8 @@ async def test_a_time_frame_that_it_has_not_is_refused_with_those_it_has(exchang
         (429, '{"code":-1003,"msg":"Too many requests."}', VenueUnavailable),
         (400, '{"code":-1121,"msg":"Invalid symbol."}', UnknownInstrument),
         (502, '{"bad":"gateway"}', VenueUnavailable),
+        (200, "<html>gateway</html>", VenueUnavailable),
+        (200, "[[17066", VenueUnavailable),
         (200, '[[1706659200000,"1",null,"1","1","1"]]', VenueUnavailable),
     ],
 )

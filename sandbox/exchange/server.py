@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import logging
 import ssl
 import time
 from collections.abc import Callable
@@ -24,7 +25,9 @@ from sandbox.exchange.core import Exchange
 from sandbox.signals import Signal
 
 PUMP_EVERY_S = 0.05
+_SLICE_MS = 1_000
 _STOP_WITHIN_S = 1.0
+_log = logging.getLogger(__name__)
 
 
 def wall_ms() -> int:
@@ -82,13 +85,9 @@ class ExchangeServer:
         self.port = self.tls_port = 0
 
     async def __aenter__(self) -> Self:
-        # handler_cancellation: an answer that is waited with ends when its client hangs up.
-        runner = web.AppRunner(
-            self.make_app(),
-            access_log=None,
-            handler_cancellation=True,
-            shutdown_timeout=_STOP_WITHIN_S,
-        )
+        # No handler_cancellation: a request that is held back is carried out all the same when its
+        # client has given up, as at an exchange.
+        runner = web.AppRunner(self.make_app(), access_log=None, shutdown_timeout=_STOP_WITHIN_S)
         await runner.setup()
         self._runner = runner
         await web.TCPSite(runner, self.settings.host, self.settings.port).start()
@@ -107,9 +106,17 @@ class ExchangeServer:
         trace: TracebackType | None,
     ) -> None:
         await self.stop_pump()
-        self.binance.hang_up()
+        self._let_go()
+        await self.binance.close()
         if self._runner is not None:
             await self._runner.cleanup()
+
+    def _let_go(self) -> None:
+        """End every wait: what is held back is carried out or sent now."""
+        for _, _, woken in self._waits:
+            if not woken.done():
+                woken.set_result(None)
+        self._waits.clear()
 
     def make_app(self) -> web.Application:
         """Return what is served, for a server that has more to serve."""
@@ -130,6 +137,7 @@ class ExchangeServer:
         if self.settings.pump_every_s is not None and self._pump_task is None:
             pump = self._pump(self.settings.pump_every_s)
             self._pump_task = asyncio.get_running_loop().create_task(pump, name="exchange-pump")
+            self._pump_task.add_done_callback(_report_failure)
 
     async def stop_pump(self) -> None:
         """Let the exchange stand still."""
@@ -143,7 +151,10 @@ class ExchangeServer:
         started, opened = self._wall_ms(), self.exchange.now_ms
         while True:
             passed = (self._wall_ms() - started) * self.settings.speed
-            self.move_to(opened + int(passed))
+            to_ms = opened + int(passed)
+            while self.exchange.now_ms < to_ms:  # in slices: after a pause much may be due
+                self.move_to(min(to_ms, self.exchange.now_ms + _SLICE_MS))
+                await asyncio.sleep(0)
             await asyncio.sleep(every_s)
 
     def step(self, span_ms: int) -> None:
@@ -173,3 +184,12 @@ class ExchangeServer:
         heapq.heappush(self._waits, (time_ms, self._numbers, woken))
         self.held.notify()
         await woken
+
+
+def _report_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error(
+            "The scripted exchange stands still: its pump failed. Orders are taken, and no price "
+            "moves until it is started again.",
+            exc_info=error,
+        )

@@ -7,7 +7,8 @@ from futures' by "/stream" in the address, and one host name serves both here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
 
 from aiohttp import web
 
@@ -62,7 +63,7 @@ class BinanceFace:
         self.requests = Requests(
             exchange,
             self.parts,
-            acted=self.users.flush,
+            acted=self._acted,
             wait_until=wait_until,
             ahead_ms=ahead_ms,
         )
@@ -70,7 +71,20 @@ class BinanceFace:
         self.requests.add(*self._listen_keys.endpoints())
         self._wait_until = wait_until
         self._sockets: dict[Socket, None] = {}
+        self._jobs: set[asyncio.Task[None]] = set()
         exchange.subscribe(self._heard)
+
+    async def close(self) -> None:
+        """Hang up on everybody."""
+        self.hang_up()
+        for job in tuple(self._jobs):
+            job.cancel()
+        await asyncio.gather(*self._jobs, return_exceptions=True)
+
+    def _run(self, work: Coroutine[None, None, None]) -> None:
+        job = asyncio.get_running_loop().create_task(work, name="exchange-request")
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Add every address, with and without Binance's host in front."""
@@ -105,6 +119,10 @@ class BinanceFace:
         for socket in tuple(self._sockets):
             if now_ms - socket.opened_ms >= DAY_MS:
                 socket.hang_up()  # Binance ends every connection after a day
+
+    def _acted(self) -> None:
+        self.users.flush()
+        self.changed.notify()
 
     def _heard(self, event: Event) -> None:
         self.users.heard(event)
@@ -174,7 +192,7 @@ class BinanceFace:
         part = self.parts[MarketKind.SPOT if spot else MarketKind.LINEAR]
 
         def talk(socket: Socket) -> Hear:
-            return WebsocketApi(socket, part, self.requests, self.users).heard
+            return WebsocketApi(socket, part, self.requests, self.users, self._run).heard
 
         return await self._serve(request, "connect.user", talk)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Coroutine
 
 from sandbox.exchange.binance import errors, signing
 from sandbox.exchange.binance.endpoints import METHODS, Door, Endpoint
@@ -16,11 +17,17 @@ from sandbox.exchange.binance.wirejson import Json, JsonObject, dump
 from sandbox.exchange.core.kinds import MarketKind
 from sandbox.jsontypes import as_object, as_text
 
+Run = Callable[[Coroutine[None, None, None]], None]
+
 
 class WebsocketApi:
     """One connection to the websocket API of one half of Binance."""
 
-    def __init__(self, socket: Socket, part: Part, requests: Requests, users: UserStreams) -> None:
+    def __init__(
+        self, socket: Socket, part: Part, requests: Requests, users: UserStreams, run: Run
+    ) -> None:
+        """`run` carries work out to its end, also when the connection ends before."""
+        self._run = run
         self._socket = socket
         self._part = part
         self._requests = requests
@@ -40,7 +47,7 @@ class WebsocketApi:
         if not isinstance(given, dict):
             self._tell(None, ApiError(-1100, "Malformed request: not a JSON object."))
             return
-        self._socket.start(self._answer(as_object(given)))
+        self._run(self._answer(as_object(given)))
 
     async def _answer(self, given: JsonObject) -> None:
         request_id = given.get("id")

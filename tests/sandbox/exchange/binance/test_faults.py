@@ -179,6 +179,58 @@ async def test_a_client_that_gave_up_waiting_finds_its_order_made(
     assert len(venue.exchange.history.open_orders(ACCOUNT)) == 1
 
 
+@pytest.mark.parametrize("over", ["http", "websocket"])
+@pytest.mark.parametrize(("delay_ms", "made"), [(9_000, 1), (11_000, 0)])
+async def test_a_late_request_is_carried_out_within_its_window_though_its_client_gave_up(
+    venue: ScriptedVenue, spot: Any, over: str, delay_ms: int, made: int
+) -> None:
+    """ccxt asks for a window of ten seconds: after it an order can't come into being."""
+    faulty(venue, "submit", Effect.DELAY_REQUEST, delay_ms=delay_ms, remaining=1)
+    create = spot.create_order if over == "http" else spot.create_order_ws
+    placing = asyncio.ensure_future(create(BTC, "limit", "buy", "0.01", price_below(venue)))
+    await soon(venue.until_waiting())
+    placing.cancel()
+    await spot.close()
+    acted = venue.server.binance.changed.wait()
+    venue.step(delay_ms)
+    await soon(acted)
+    assert len(venue.exchange.history.open_orders(ACCOUNT)) == made
+
+
+async def test_an_order_over_the_websocket_whose_reply_is_lost_is_made(
+    venue: ScriptedVenue, spot: Any
+) -> None:
+    faulty(venue, "submit", Effect.LOSE_REPLY, remaining=1)
+    with pytest.raises(ccxt.NetworkError):
+        await soon(spot.create_order_ws(BTC, "limit", "buy", "0.01", price_below(venue)))
+    assert len(venue.exchange.history.open_orders(ACCOUNT)) == 1
+
+
+async def test_the_websocket_tells_the_same_errors(venue: ScriptedVenue, spot: Any) -> None:
+    with pytest.raises(ccxt.InsufficientFunds):
+        await soon(spot.create_order_ws(BTC, "limit", "buy", "100", price_below(venue)))
+    faulty(venue, "submit", Effect.TIMEOUT_ACTED, remaining=1)
+    with pytest.raises(ccxt.RequestTimeout):
+        await soon(spot.create_order_ws(BTC, "limit", "buy", "0.01", price_below(venue)))
+    assert len(venue.exchange.history.open_orders(ACCOUNT)) == 1
+
+
+async def test_partial_fills_are_told_one_by_one(venue: ScriptedVenue, spot: Any) -> None:
+    messages = Messages(spot)
+    watching = await begun(venue, spot.watch_my_trades())
+    placed = await submit(venue, spot)
+    venue.exchange.hands.fill(int(placed["id"]), Decimal("0.004"))
+    assert (await watching)[0]["order"] == placed["id"]
+    assert (await spot.fetch_order(placed["id"], BTC))["info"]["status"] == "PARTIALLY_FILLED"
+    venue.exchange.hands.fill(int(placed["id"]))
+    await soon(spot.fetch_order_ws(placed["id"], BTC))
+    trades = [item for item in messages.events() if item.get("x") == "TRADE"]
+    assert [(item["X"], Decimal(item["z"])) for item in trades] == [
+        ("PARTIALLY_FILLED", Decimal("0.004")),
+        ("FILLED", Decimal("0.01")),
+    ]
+
+
 async def test_the_order_fills_before_its_cancel_gets_there(
     venue: ScriptedVenue, spot: Any
 ) -> None:

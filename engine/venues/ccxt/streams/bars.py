@@ -15,7 +15,14 @@ from engine.ports import BarsClosed
 from engine.venues.ccxt.streams.barrier import Barrier, Series, bar_start
 from engine.venues.ccxt.streams.finality import Finality
 from engine.venues.ccxt.streams.library import StreamClient
-from engine.venues.ccxt.streams.watching import Surroundings, Watches, bound, watched
+from engine.venues.ccxt.streams.watching import (
+    Surroundings,
+    Watches,
+    bound,
+    chunks,
+    numbered,
+    watched,
+)
 
 # (instrument, time frame, before): the last final bar that closed at or before; as `Venue.history`.
 LastBar = Callable[[InstrumentId, Timeframe, datetime], Awaitable[Bars]]
@@ -79,7 +86,10 @@ class BarLane:
         client = self._client
         pairs = [[str(instrument_id), str(frame)] for instrument_id, frame in sorted(self._next)]
         if client.has.get("watchOHLCVForSymbols"):
-            return [(PRICES, lambda: client.watch_ohlcv_for_symbols(pairs))]
+            return [
+                (numbered(PRICES, number), bound(client.watch_ohlcv_for_symbols, chunk))
+                for number, chunk in enumerate(chunks(pairs, self._around.policy.per_watch))
+            ]
         if client.has.get("watchOHLCV"):
             return [
                 (f"{PRICES} of {symbol} {frame}", bound(client.watch_ohlcv, symbol, frame))

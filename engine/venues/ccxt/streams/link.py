@@ -53,6 +53,7 @@ class Link:
             self._broken_since = self._wall.monotonic()
             message = (
                 f"{self._venue}: the stream of {part} broke ({reason}). No order was changed by "
-                "it. It is asked over REST meanwhile and connects again by itself."
+                "it. Bars, orders and fills are asked for over REST until it is connected again, "
+                "which happens by itself."
             )
             self._tell(ConnectionChanged(connected=False, message=message))

@@ -16,7 +16,14 @@ from engine.errors import TradingError
 from engine.ports import BookChanged, TradePrinted
 from engine.venues.ccxt.fields import amount, as_decimal, as_instant, as_text
 from engine.venues.ccxt.streams.library import JsonObject, OrderBook, StreamClient
-from engine.venues.ccxt.streams.watching import Surroundings, Watches, bound, watched
+from engine.venues.ccxt.streams.watching import (
+    Surroundings,
+    Watches,
+    bound,
+    chunks,
+    numbered,
+    watched,
+)
 
 # Asks for one book over REST; raises only `engine.errors` types.
 AskBook = Callable[[InstrumentId, int | None], Awaitable[OrderBook]]
@@ -66,7 +73,11 @@ class BookLane:
         client, depth = self._client, self._depth
         symbols = [str(each) for each in self._instruments]
         if client.has.get("watchOrderBookForSymbols"):
-            return [(BOOKS, lambda: client.watch_order_book_for_symbols(symbols, depth))]
+            several = client.watch_order_book_for_symbols
+            return [
+                (numbered(BOOKS, number), bound(several, chunk, depth))
+                for number, chunk in enumerate(chunks(symbols, self._around.policy.per_watch))
+            ]
         if client.has.get("watchOrderBook"):
             watch = client.watch_order_book
             return [(f"{BOOKS} of {each}", bound(watch, each, depth)) for each in symbols]
@@ -133,7 +144,10 @@ class TradeLane:
         client = self._client
         symbols = [str(each) for each in self._instruments]
         if client.has.get("watchTradesForSymbols"):
-            return [(TRADES, lambda: client.watch_trades_for_symbols(symbols))]
+            return [
+                (numbered(TRADES, number), bound(client.watch_trades_for_symbols, chunk))
+                for number, chunk in enumerate(chunks(symbols, self._around.policy.per_watch))
+            ]
         if client.has.get("watchTrades"):
             return [(f"{TRADES} of {each}", bound(client.watch_trades, each)) for each in symbols]
         return []

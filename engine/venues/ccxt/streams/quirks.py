@@ -33,7 +33,7 @@ class StreamQuirks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamPolicy:
-    """Times in seconds.
+    """Times in seconds, unless said otherwise.
 
     Attributes:
         together: Bars of one instant wait so long for each other.
@@ -54,6 +54,7 @@ class StreamPolicy:
         first_pause, longest_pause: Between two dials.
         keep_alive: Between two pings, where the exchange has no rule of its own.
         levels: Best levels of a book that are handed on.
+        per_watch: Markets that are subscribed together, on one connection.
     """
 
     together: float = 0.002
@@ -75,6 +76,7 @@ class StreamPolicy:
     longest_pause: float = 10.0
     keep_alive: float = 10.0
     levels: int = 20
+    per_watch: int = 100
 
 
 # https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams#klinecandlestick-streams-for-utc

@@ -1,9 +1,10 @@
 """Keeps one subscription alive: watches, dials again with back-off, and cuts what is silent."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import re
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -14,8 +15,11 @@ from engine.venues.ccxt.streams.quirks import StreamPolicy
 from engine.venues.ccxt.streams.tap import Listener, Tap
 from engine.venues.ccxt.streams.tasks import within
 
+T = TypeVar("T")
 Watch = Callable[[], Coroutine[Any, Any, object]]
 Watches = list[tuple[str, Watch]]  # each part of a stream, as people read it, and its watch
+
+_ADDRESS = re.compile(r"\w+://[^\s'\"]+")
 
 _log = structlog.get_logger(__name__)
 
@@ -34,6 +38,25 @@ class Surroundings:
         return Backoff(
             first=self.policy.first_pause, longest=self.policy.longest_pause, draw=self.draw
         )
+
+
+def in_words(exc: Exception) -> str:
+    """Return what an exception says in one short line, without the addresses in it.
+
+    They hold session keys and signatures.
+    """
+    words = _ADDRESS.sub("the exchange", " ".join(str(exc).split()))
+    return words[:160] or type(exc).__name__
+
+
+def chunks(items: Sequence[T], size: int) -> list[list[T]]:
+    """Return the items in lists of `size` at most."""
+    return [list(items[first : first + size]) for first in range(0, len(items), size)]
+
+
+def numbered(part: str, number: int) -> str:
+    """Return the name of one of several watches of a part: "prices", "prices 2" ..."""
+    return part if number == 0 else f"{part} {number + 1}"
 
 
 def bound(watch: Callable[..., Coroutine[Any, Any, object]], *given: object) -> Watch:
@@ -106,7 +129,7 @@ class Watching:
             except TimeoutError:
                 await self._silent()
             except around.tap.faults as exc:
-                await self._failed(" ".join(f"{type(exc).__name__}: {exc}".split())[:160])
+                await self._failed(in_words(exc))
             else:
                 self._up()
                 self._allowed_silence = around.policy.silence

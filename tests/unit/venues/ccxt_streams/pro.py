@@ -86,6 +86,8 @@ class FakePro:
         self.ohlcvs: dict[str, dict[str, list[list[object]]]] = {}
         self.orderbooks: dict[str, dict[str, object]] = {}
         self.trades: dict[str, list[dict[str, object]]] = {}
+        self.now: Callable[[], float] = lambda: 0.0
+        self.asked: list[float] = []  # when something was watched
         self.dials = 0
         self.refusing: Exception | None = None
         self.handle_message = self._handle
@@ -131,6 +133,7 @@ class FakePro:
 
     async def _watch(self, *given: object) -> Any:
         await asyncio.sleep(0)
+        self.asked.append(self.now())
         if self.refusing is not None:
             raise self.refusing
         socket = self.client(URL)
@@ -197,6 +200,7 @@ class World:
     def __init__(self, client: FakePro | None = None, **policy: Any) -> None:
         self.wall = FakeWallClock()
         self.client = client or FakePro()
+        self.client.now = self.wall.monotonic
         self.tap = Tap(self.client, wall=self.wall, faults=(LibraryError,))  # type: ignore[arg-type]
         self.tap.attach(10.0)
         self.told: list[Any] = []

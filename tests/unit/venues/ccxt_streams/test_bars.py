@@ -1,5 +1,6 @@
 """Closed bars of a stream that survives."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -192,17 +193,11 @@ async def test_one_outage_is_told_once_and_ends_with_one_message(world: BarWorld
 
 
 async def test_dials_back_off(world: BarWorld) -> None:
+    world.client.asked.clear()
     world.client.refusing = LibraryError("unreachable")
     world.client.drop()
-    tries: list[float] = []
-
-    async def refused(*given: object) -> None:
-        tries.append(world.wall.monotonic())
-        raise LibraryError("unreachable")
-
-    world.client.watch_ohlcv_for_symbols = refused  # type: ignore[method-assign]
     await world.wall.advance(120)
-    pauses = [round(later - sooner, 2) for sooner, later in pairwise(tries)]
+    pauses = [round(later - sooner, 2) for sooner, later in pairwise(world.client.asked)]
     assert pauses[:7] == [0.5, 1, 2, 4, 8, 10, 10]
 
 
@@ -296,3 +291,37 @@ async def test_an_exchange_whose_bars_can_not_be_watched_is_asked() -> None:
 
 async def test_the_library_pings_often_enough_to_notice_a_dead_connection(world: BarWorld) -> None:
     assert world.client.streaming["keepAlive"] == 10_000
+
+
+async def test_what_people_are_told_holds_no_address_of_the_connection(world: BarWorld) -> None:
+    secret = "wss://venue.test/ws/pqia91ma19a5s61cv6a81va65sdf19v8a65a1"
+    world.client.drop(f"Connection to {secret} timed out")
+    await world.settle()
+    (told,) = world.told
+    assert "Connection to the exchange timed out" in told.message
+    assert "pqia91" not in told.message
+
+
+async def test_many_markets_are_watched_in_groups() -> None:
+    client = FakePro()
+    groups: list[int] = []
+
+    async def watch(pairs: list[list[str]]) -> None:
+        groups.append(len(pairs))
+        await asyncio.Event().wait()
+
+    client.watch_ohlcv_for_symbols = watch  # type: ignore[assignment, method-assign]
+    async with World(client, per_watch=100) as world:
+        series = [(InstrumentId(f"A{number}/USDT"), MINUTE) for number in range(230)]
+        lane = BarLane(
+            series,
+            client=client,  # type: ignore[arg-type]
+            source=finality(client, None, series),  # type: ignore[arg-type]
+            last_bar=RestHistory().last,
+            venue_now=world.wall.now,
+            emit=world.told.append,
+            around=world.around,
+        )
+        world.run(lane.run)
+        await world.settle()
+        assert groups == [100, 100, 30]

@@ -329,6 +329,8 @@ def account_position_view(position: Position, scale: Scale, shown: Shown) -> Jso
         "entryPrice": plain(position.entry_price),
         "breakEvenPrice": plain(position.entry_price),
         "maxNotional": "100000000",
+        "bidNotional": "0",
+        "askNotional": "0",
         "updateTime": shown(position.updated_ms),
     }
 

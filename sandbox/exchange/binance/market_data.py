@@ -33,7 +33,8 @@ def exchange_info(call: Call) -> Json:
     rates = part.limits.rates
     limits: list[object] = [_rate("REQUEST_WEIGHT", MINUTE_MS, rates.weight_per_minute)]
     limits += [_rate("ORDERS", rate.span_ms, rate.limit) for rate in rates.orders]
-    return {
+    more: JsonObject = {"sors": []} if part.kind is MarketKind.SPOT else {}
+    return more | {
         "timezone": "UTC",
         "serverTime": part.shown_now(),
         "rateLimits": limits,

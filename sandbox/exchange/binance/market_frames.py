@@ -50,7 +50,7 @@ class Frames:
             "q": self._quantity(scale, trade.quantity),
             "T": at_ms,
             "m": trade.taker_side is Side.SELL,
-            **({"M": True} if self._spot else {} if aggregate else {"X": "MARKET"}),
+            **({"M": True} if self._spot else {"st": 1} if aggregate else {"X": "MARKET"}),
         }
 
     def bar(self, symbol: str, interval: Interval, bar: Bar, now_ms: int) -> JsonObject:
@@ -87,7 +87,7 @@ class Frames:
         bid, ask = best.bid or (ZERO, ZERO), best.ask or (ZERO, ZERO)
         at_ms = self._part.shown(now_ms)
         head: JsonObject = {} if self._spot else {"e": "bookTicker"}
-        tail: JsonObject = {} if self._spot else {"T": at_ms, "E": at_ms}
+        tail: JsonObject = {} if self._spot else {"T": at_ms, "E": at_ms, **_venue_wide(scale)}
         return {
             **head,
             "u": best.update_id,
@@ -119,7 +119,7 @@ class Frames:
         scale = self._scale(ticker.symbol)
         change = ticker.last - ticker.open
         average = ticker.value / ticker.volume if ticker.volume else ticker.last
-        book: JsonObject = {}
+        book: JsonObject = {"st": 1}
         if self._spot:
             bid, ask = ticker.best.bid or (ZERO, ZERO), ticker.best.ask or (ZERO, ZERO)
             book = {
@@ -164,6 +164,7 @@ class Frames:
             "P": fixed(mark),
             "r": fixed(funding.rate),
             "T": funding.time_ms,
+            "st": 1,
         }
 
     def book_change(
@@ -180,7 +181,7 @@ class Frames:
         scale = self._scale(symbol)
         first, last, previous = ids
         at_ms = self._part.shown(now_ms)
-        more: JsonObject = {} if self._spot else {"T": at_ms, "pu": previous}
+        more: JsonObject = {} if self._spot else {"T": at_ms, "pu": previous, **_venue_wide(scale)}
         return {
             "e": "depthUpdate",
             "E": at_ms,
@@ -240,3 +241,8 @@ class Frames:
                 "T": at_ms,
             },
         }
+
+
+def _venue_wide(scale: Scale) -> JsonObject:
+    """Return what futures' messages carry since USD-M and COIN-M share a stream."""
+    return {"st": 1, "ps": scale.symbol}

@@ -4,7 +4,7 @@ No wire, no task, no clock of its own: whoever drives it says what the market di
 same orders and the same market give the same fills, also over a restart.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -19,11 +19,12 @@ from engine.venues.book import Book, WorkingOrder
 from engine.venues.matching import BarOpen, Matcher, _turn
 from engine.venues.models import Draw, FillModels
 from engine.venues.paper.depth import Depth, TakenLevel
-from engine.venues.paper.matching import LiveMeeting, bar_under_way
+from engine.venues.paper.matching import LiveMeeting, bar_under_way, may_meet
 
 NO_PROOF = frozenset({BarState.EMPTY, BarState.MISSING, BarState.FORMING})
 _NOTE = "market"
 _DEFAULT_STEP = Timeframe(60)
+_INSTANT = timedelta(microseconds=1)
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -55,6 +56,7 @@ class PaperMarket:
         self._matcher = Matcher(book, models, seed)
         self._depths = {name: Depth(name) for name in book.instruments}
         self._travelling: list[WorkingOrder] = []
+        self._expiring: list[WorkingOrder] = []
         self._matched: dict[InstrumentId, datetime] = {}
         self._is_noted = True  # what `notes` would say has been taken
         self._is_watching = True
@@ -86,6 +88,7 @@ class PaperMarket:
                 if one.instrument_id in self._depths:
                     self._depths[one.instrument_id].restore(one)
         self._travelling = [one for one in self.book.orders.values() if one.is_live]
+        self._expiring = [one for one in self._travelling if one.order.expires_at is not None]
 
     # --- orders ---------------------------------------------------------------------------
 
@@ -105,6 +108,8 @@ class PaperMarket:
             ts_last=now,
         )
         self.book.add(working)
+        if order.expires_at is not None:
+            self._expiring.append(working)
         out: list[VenueMessage] = []
         if travel:
             self._travelling.append(working)
@@ -120,20 +125,17 @@ class PaperMarket:
 
     def next_due(self) -> datetime | None:
         """Return when time alone changes something: an order arrives or runs out."""
-        due = min((one.active_at for one in self._travelling if one.is_live), default=None)
-        for mine in self.book.live.values():
-            for working in mine.values():
-                ends = working.order.expires_at
-                if ends is not None and (due is None or ends < due):
-                    due = ends
-        return due
+        arrivals = (one.active_at for one in self._travelling if one.is_live)
+        ends = (one.order.expires_at for one in self._expiring if one.is_live)
+        return min((*arrivals, *filter(None, ends)), default=None)
 
     def pass_time(self, now: datetime) -> list[VenueMessage]:
         """Let orders run out, and let those that have arrived meet the book as it stands."""
         out: list[VenueMessage] = []
-        if self.book.live:
+        if not all(_lasts(one, now + _INSTANT) for one in self._expiring):
             with exact():
                 out += self._matcher.expire(now)
+            self._expiring = [one for one in self._expiring if one.is_live]
         if self._travelling:
             there = [one for one in self._travelling if one.active_at <= now]
             self._travelling = [one for one in self._travelling if one.active_at > now]
@@ -153,8 +155,7 @@ class PaperMarket:
             depth.hide()
 
     def watch(self) -> None:
-        """Believe what comes from now on; each book waits for its next message."""
-        self.look_away()
+        """Believe what comes from now on; a forgotten book waits for its next message."""
         self._is_watching = True
 
     def show_book(self, shown: BookChanged, now: datetime) -> list[VenueMessage]:
@@ -172,7 +173,8 @@ class PaperMarket:
             with exact():
                 self.book.marks[name] = (bid + ask) / 2
         for working in self._arrived(name, now):
-            self._meet_book(working, now, out)
+            if may_meet(working, ask if working.order.side is OrderSide.BUY else bid):
+                self._meet_book(working, now, out)
         return out
 
     def print_trade(self, printed: TradePrinted, now: datetime) -> list[VenueMessage]:
@@ -187,7 +189,7 @@ class PaperMarket:
             share = self._models.volume_share
             room = printed.quantity if share is None else printed.quantity * share
             for working in self._arrived(printed.instrument_id, min(now, printed.time)):
-                if working.is_live:
+                if working.is_live and may_meet(working, printed.price):
                     meeting = self._meeting(working, now, out)
                     room -= meeting.meet_trade(printed.price, room)
         return out
@@ -274,6 +276,6 @@ class PaperMarket:
 
 
 def _lasts(working: WorkingOrder, until: datetime) -> bool:
-    """Tell whether an order had not run out by then."""
+    """Tell whether an order had not run out before then."""
     ends = working.order.expires_at
     return ends is None or ends >= until

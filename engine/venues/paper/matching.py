@@ -190,6 +190,23 @@ class LiveMeeting(_Meeting):
             self._depth.take(self._order.side, level.price, quantity)
 
 
+def may_meet(working: WorkingOrder, price: Decimal | None) -> bool:
+    """Tell whether a price could matter to an order; quick, for the many that rest far away.
+
+    Args:
+        price: A print's, or the best of the other side; None where nothing is shown.
+    """
+    order = working.order
+    waits = order.order_type in STOPS and not working.triggered
+    if not waits and (working.takes_market or not working.rested):
+        return True
+    level = order.trigger_price if waits else order.limit_price
+    if price is None or level is None:
+        return False
+    above = (order.side is OrderSide.BUY) is waits  # a buy stop and a sell limit wait above
+    return price >= level if above else price <= level
+
+
 def bar_under_way(working: WorkingOrder, at: datetime, length: timedelta) -> BarOpen:
     """Return the interval that `at` lies in, of which only the time is known."""
     start = at - (at - datetime.fromtimestamp(0, at.tzinfo)) % length

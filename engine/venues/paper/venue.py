@@ -151,6 +151,7 @@ class PaperVenue:
         wanted = set(subscriptions)
         watched = self._watched(account, wanted)
         turns = self._turns = Turns(self._data.market(sorted(watched), books=True), self._wall)
+        account.market.look_away()
         account.market.watch()
         try:
             gaps = Gaps(self._data, account)

@@ -227,10 +227,9 @@ class Told:
     def _connect(self, connected: bool) -> None:
         self._connected = connected
         self._shown.clear()
+        self.floor.market.look_away()
         if connected:
             self.floor.market.watch()
-        else:
-            self.floor.market.look_away()
 
     def _keep(self) -> None:
         book, notes = self.floor.book, self.floor.market.notes()

@@ -395,6 +395,7 @@ def test_stop_and_target_inside_one_bar_take_the_worse():
     floor.shows()
     floor.place(target)
     floor.place(stop)
+    floor.market.look_away()
     floor.market.watch()
     assert floor.closes(bar(0, "100 110 90 100")) == []
     assert floor.closes(bar(1, "100 110 100 105")) == []  # nor any bar before the stop has filled

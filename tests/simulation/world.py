@@ -28,6 +28,7 @@ _SETTLES_WITHIN = 900.0
 _SETTLE_STEP = 5.0
 _OPENING = Decimal(50_000)
 _WARM_UP_MINUTES = 120
+_TROUBLE_FROM = 30.0  # the account has been opened by then
 
 
 @dataclass(slots=True)
@@ -141,9 +142,9 @@ class World:
         if scenario.mood is Mood.QUIET:
             self._exchange.faults.replace(weather.noise())
         if scenario.mood is Mood.ROUGH:
-            self._next_spell()
-            self._next_word()
-            self._next_meddling()
+            loop.world_at(_TROUBLE_FROM, self._next_spell)
+            loop.world_at(_TROUBLE_FROM, self._next_word)
+            loop.world_at(_TROUBLE_FROM, self._next_meddling)
         calm_at = _CALM_EVERY
         while calm_at < scenario.seconds and not self._judge.violations:
             loop.run_until(calm_at)

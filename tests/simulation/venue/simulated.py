@@ -182,7 +182,7 @@ class SimulatedVenue:
     async def submit_order(self, order: Order) -> OrderReport:
         market = self.directory.market(order.instrument_id)
         if order.client_order_id in self._sent or order.ts_init < instant(self._born):
-            known = await self._find(market, order)
+            known = await self._known(market, order)
             if known is not None:
                 return known
         self._watch.submitting(order)
@@ -190,10 +190,19 @@ class SimulatedVenue:
         try:
             report = await self._submit(order, market)
         except TradingError as exc:
+            if not isinstance(exc, OrderStateUnknown):
+                self._sent.discard(order.client_order_id)
             self._watch.submitted(order, exc)
             raise
         self._watch.submitted(order, None)
         return report
+
+    async def _known(self, market: Market, order: Order) -> OrderReport | None:
+        """Return an order that may have been placed before; nothing is sent while that is open."""
+        try:
+            return await self._find(market, order)
+        except VenueUnavailable as exc:
+            raise OrderStateUnknown(f"it may be there already: {exc}") from exc
 
     async def _submit(self, order: Order, market: Market) -> OrderReport:
         asked = translate.request(order, market)
@@ -214,7 +223,7 @@ class SimulatedVenue:
             raise RequestRefused(f"not placed: {exc}") from exc
         except Refused as exc:
             if exc.reject.reason is RejectReason.DUPLICATE_CLIENT_ID:
-                known = await self._find(market, order)
+                known = await self._known(market, order)
                 if known is not None:
                     return known
                 raise OrderStateUnknown("it is said to be there, and is not found") from exc

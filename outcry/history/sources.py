@@ -10,9 +10,7 @@ from engine.schedule.live import SystemWallClock
 from engine.venues.ccxt.backoff import system_draw
 from engine.venues.ccxt.recorded import open_history
 from engine.venues.ccxt.settings import CcxtSettings, MarketKind
-
-_MARKETS = "markets"  # the lists of what exchanges trade, in the data directory
-_EVERY_HOST = "*"
+from outcry.places import MARKETS
 
 
 async def open_source(
@@ -58,22 +56,11 @@ def ccxt_settings(
         exchange=venue,
         market=kinds.pop(),
         instruments=symbols,
-        urls=_addresses(settings) if settings.venue.exchange == venue else {},
-        cache=settings.data_dir / _MARKETS,
+        urls=settings.venue.urls if settings.venue.exchange == venue else {},
+        cache=settings.data_dir / MARKETS,
         cache_age=timedelta(hours=settings.venue.markets_max_age_hours),
         timeout=timedelta(seconds=settings.venue.timeout_seconds),
     )
-
-
-def _addresses(settings: Settings) -> dict[str, str]:
-    """Return where requests go instead of the exchange's own servers."""
-    given = settings.venue.urls
-    if set(given) - {_EVERY_HOST}:
-        raise ConfigError(
-            'venue.urls: a fetch takes one address for all hosts, {"*": "http://127.0.0.1:9000"}. '
-            "Nothing was fetched"
-        )
-    return {"rest": given[_EVERY_HOST]} if given else {}
 
 
 def _kind(symbol: InstrumentId) -> MarketKind:

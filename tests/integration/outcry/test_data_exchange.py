@@ -25,7 +25,7 @@ async def fetch(http: str, folder: Path, *more: str):
     """Run the command beside the exchange, which lives in this process's loop."""
     settings = {
         "OUTCRY_VENUE__EXCHANGE": "binance",
-        "OUTCRY_VENUE__URLS": json.dumps({"*": http}),
+        "OUTCRY_VENUE__URLS": json.dumps({"rest": http}),
     }
     return await asyncio.to_thread(
         outcry, "data", "fetch", "binance", *more, "--json", data_dir=folder, more=settings

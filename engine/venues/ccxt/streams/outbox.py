@@ -47,8 +47,7 @@ class Outbox:
         self._ready.set()
 
     def book(self, message: BookChanged) -> None:
-        self._books.pop(message.instrument_id, None)  # in the order of their newest change
-        self._books[message.instrument_id] = message
+        self._books[message.instrument_id] = message  # in the place of the one that waits
         self._ready.set()
 
     def trade(self, message: TradePrinted) -> None:

@@ -203,6 +203,19 @@ async def test_a_stream_that_did_not_tell_of_a_fill_is_cut(world: AccountWorld) 
     assert world.client.dials == 2
 
 
+async def test_a_fill_that_rest_had_a_little_sooner_than_the_stream_is_no_reason_to_cut(
+    world: AccountWorld,
+) -> None:
+    await world.wall.advance(10)
+    frame = world.rest.filled("a", world.wall.now())
+    await world.wall.advance(60)
+    assert world.fills() == ["a"]
+    world.client.send(frame)
+    await world.wall.advance(600)
+    assert world.kinds() == ["a"]
+    assert world.client.dials == 1
+
+
 async def test_a_quiet_account_is_left_alone(world: AccountWorld) -> None:
     await world.wall.advance(3600)
     assert world.told == []

@@ -244,15 +244,49 @@ async def test_a_stream_that_says_nothing_at_all_is_cut_at_longer_and_longer_int
     assert 4 <= world.client.dials <= 8
 
 
-async def test_a_stream_that_did_not_tell_of_trades_is_cut(world: BarWorld) -> None:
-    await world.close_minute(0)
-    for number in range(1, 4):
+async def forming(world: BarWorld, number: int, *markets: str) -> None:
+    """Go through minute `number` while frames of these markets come."""
+    await world.wall.advance(30)
+    for market in markets:
+        world.client.send(kline(START + minutes(number), closed=False, market=market))
+    await world.wall.advance(30)
+
+
+async def test_a_stream_that_was_silent_while_a_market_traded_is_cut_at_once(
+    world: BarWorld,
+) -> None:
+    await forming(world, 0, "BTCUSDT", "ETHUSDT")
+    world.client.send(kline(START), kline(START, market="ETHUSDT"))
+    world.rest.put(BTC, START + minutes(1))
+    await forming(world, 1, "ETHUSDT")
+    world.client.send(kline(START + minutes(1), market="ETHUSDT"))
+    await world.wall.advance(5)
+    assert world.starts() == [START, START + minutes(1)]
+    assert world.client.dials == 2
+
+
+async def test_a_stream_that_lost_the_end_of_one_bar_is_cut_only_when_it_does_again(
+    world: BarWorld,
+) -> None:
+    for number in range(3):
         world.rest.put(BTC, START + minutes(number))
-        await world.wall.advance(30)
-        world.client.send(kline(START + minutes(number), closed=False, market="ETHUSDT"))
-        await world.wall.advance(30)
-    assert world.starts() == [START + minutes(n) for n in range(3)]
-    assert world.client.dials >= 2
+        await forming(world, number, "BTCUSDT", "ETHUSDT")
+        world.client.send(kline(START + minutes(number), market="ETHUSDT"))
+        if number < 2:
+            assert world.client.dials == 1
+    await world.wall.advance(5)
+    assert world.client.dials == 2
+
+
+async def test_a_stream_that_came_up_within_a_bar_is_not_blamed_for_it(world: BarWorld) -> None:
+    await world.wall.advance(40)
+    world.client.drop()
+    world.rest.put(BTC, START)
+    await world.wall.advance(20)
+    world.client.send(kline(START, market="ETHUSDT"))
+    await world.wall.advance(5)
+    assert world.starts() == [START]
+    assert world.client.dials == 2
 
 
 async def test_a_stream_whose_minutes_are_quiet_is_left_alone(world: BarWorld) -> None:

@@ -81,6 +81,14 @@ async def test_of_each_book_only_the_newest_waits_and_nothing_else_is_dropped() 
     assert told[400:] == [book(199), book(199, ETH)]
 
 
+async def test_a_book_that_changes_all_the_time_keeps_its_turn() -> None:
+    outbox = Outbox()
+    outbox.book(book(1))
+    outbox.book(book(1, ETH))
+    outbox.book(book(2))
+    assert await all_of(outbox, 2) == [book(2), book(1, ETH)]
+
+
 async def test_the_oldest_public_trades_go_when_nobody_takes_them() -> None:
     outbox = Outbox()
     for number in range(15_000):

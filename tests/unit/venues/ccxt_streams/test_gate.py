@@ -124,6 +124,23 @@ async def test_an_exit_waits_for_the_budget_and_goes_before_a_query_that_waited_
     assert server.arrived[2:] == ["QUERY", "BACKGROUND"]
 
 
+async def test_a_query_that_would_fit_does_not_slip_past_an_exit_that_waits(
+    wall: FakeWallClock, server: Server
+) -> None:
+    gate = gate_of(wall, policy=GatePolicy(patience={}))
+    await gate.call("any", server.request("first"), weight=50, urgency=Urgency.EXIT)
+    async with asyncio.TaskGroup() as group:
+        for name, weight, urgency in (("exit", 60, Urgency.EXIT), ("query", 10, Urgency.QUERY)):
+            group.create_task(
+                gate.call("any", server.request(name), weight=weight, urgency=urgency)
+            )
+            await asyncio.sleep(0)
+        await wall.until_sleeping(2)
+        assert server.arrived == ["first"]
+        await wall.advance(60)
+    assert server.arrived == ["first", "exit", "query"]
+
+
 async def test_retry_after_holds_everyone_back_for_that_long(
     wall: FakeWallClock, server: Server
 ) -> None:

@@ -90,6 +90,13 @@ def test_delays_are_drawn_within_their_bounds() -> None:
     assert (min(delays), max(delays)) == (100, 200)
 
 
+def test_how_late_does_not_depend_on_how_likely() -> None:
+    desk = Desk(rule("r", probability=0.2, delay_ms=0, delay_max_ms=100))
+    for _ in range(1000):
+        desk.draw("submit")
+    assert max(fault.delay_ms for fault in desk.drawn) > 90
+
+
 def test_another_rule_does_not_shift_the_draws_of_the_first() -> None:
     def drawn(*rules: Rule) -> list[int]:
         desk = Desk(*rules)

@@ -246,6 +246,16 @@ def test_a_position_is_liquidated_when_its_margin_is_used_up_after_one_call() ->
     assert now(exchange, waiting).end_reason is EndReason.LIQUIDATION
 
 
+def test_funding_that_eats_the_margin_liquidates_without_a_move_of_the_price() -> None:
+    exchange = perp(50_000, 50_000)
+    exchange.hands.withdraw(ME, "USDT", d(95_000), Wallet.LINEAR)
+    trade(exchange, Side.BUY, "1")
+    minutes(exchange)
+    exchange.hands.fund(PERP, d("0.05"))
+    exchange.hands.fund(PERP, d("0.05"))
+    assert exchange.accounts.positions(ME) == ()
+
+
 def test_a_loss_beyond_the_margin_is_the_insurances() -> None:
     exchange = perp(50_000)
     exchange.hands.withdraw(ME, "USDT", d(97_000), Wallet.LINEAR)

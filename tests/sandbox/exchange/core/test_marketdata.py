@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sandbox.exchange.core import Exchange, Interval, Liquidity, Reject, RejectReason, spot
 from sandbox.exchange.core.events import BarUpdated, BookChanged, Event, TradePrinted
+from sandbox.exchange.core.kinds import TimeInForce
 from sandbox.exchange.core.public import Level
 from tests.sandbox.exchange.core.worlds import (
     MINUTE,
@@ -185,6 +186,17 @@ def test_a_snapshot_and_all_differences_make_the_book(seed: int) -> None:
             assert dict(depth.bids) == copy.bids
             assert dict(depth.asks) == copy.asks
             assert depth.update_id >= copy.update_id
+
+
+def test_a_snapshot_comes_after_the_differences_that_it_holds() -> None:
+    exchange = opened(50_000)
+    due = START + 1500
+    buy(exchange, "1", 49_000, time_in_force=TimeInForce.GTD, expires_at_ms=due)
+    copy = LocalBook(exchange, SPOT)
+    exchange.advance(due)
+    depth = exchange.data.depth(SPOT, 5000)
+    assert d(49_000) not in copy.bids
+    assert (copy.update_id, copy.bids) == (depth.update_id, dict(depth.bids))
 
 
 def test_clients_orders_are_in_the_book_and_outbid_the_crowd() -> None:

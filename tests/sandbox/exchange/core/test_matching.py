@@ -158,6 +158,19 @@ def test_clients_trade_with_each_other_under_one_trade_id() -> None:
     assert now(exchange, maker).status is now(exchange, taker).status is OrderStatus.FILLED
 
 
+def test_who_takes_meets_the_earlier_order_at_a_price_first() -> None:
+    exchange = opened(50_000)
+    exchange.accounts.open("third")
+    exchange.hands.deposit("third", "BTC", d(1))
+    ask = exchange.data.best(SPOT).ask
+    assert ask is not None
+    first = sell(exchange, "0.5", ask[0], account="third")
+    second = sell(exchange, "0.5", ask[0], account=YOU)
+    buy(exchange, "0.7")
+    assert now(exchange, first).status is OrderStatus.FILLED
+    assert now(exchange, second).filled_quantity == d("0.2")
+
+
 def test_an_account_never_trades_with_itself_the_resting_order_expires() -> None:
     exchange = opened(50_000)
     ask = exchange.data.best(SPOT).ask

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.domain.ids import AssetId, InstrumentId
+from engine.domain.instruments import InstrumentKind
 from engine.domain.orders import Fill, Order, OrderState
 from engine.errors import (
     BelowMinimum,
@@ -17,12 +18,19 @@ from engine.errors import (
     UnknownInstrument,
 )
 from engine.ports import BarsClosed, FillReported, TimeAdvanced
-from tests.contract.venues import ReplayHarness, VenueHarness, ended, is_bars, is_fill
+from engine.venues.ccxt.settings import MarketKind
+from tests.contract.venues import CcxtHarness, ReplayHarness, VenueHarness, ended, is_bars, is_fill
 from tests.fakes.markets import order
 
+EXCHANGES = {"binance spot": MarketKind.SPOT, "binance usd-m": MarketKind.LINEAR}
 
-@pytest.fixture(params=["replay in memory", "replay on file"])
+
+@pytest.fixture(params=["replay in memory", "replay on file", *EXCHANGES])
 async def market(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[VenueHarness]:
+    if request.param in EXCHANGES:
+        async with CcxtHarness.against(EXCHANGES[request.param], tmp_path) as running:
+            yield running
+        return
     harness = ReplayHarness(tmp_path / "books.db" if "file" in request.param else None)
     yield harness
     await harness.close()
@@ -44,6 +52,12 @@ async def total(market: VenueHarness, asset: AssetId) -> Decimal:
 async def locked(market: VenueHarness, asset: AssetId) -> Decimal:
     held = {balance.asset: balance.locked for balance in await market.venue.balances()}
     return held.get(asset, Decimal(0))
+
+
+def needs(market: VenueHarness, *, derivative: bool) -> None:
+    """Skip a case of the other kind of account: one pays and holds assets, one posts margin."""
+    if (market.instrument.kind is not InstrumentKind.SPOT) is not derivative:
+        pytest.skip("of a derivatives account" if derivative else "of a spot account")
 
 
 async def traded(market: VenueHarness, *orders: Order) -> list[Fill]:
@@ -68,6 +82,7 @@ async def test_v02_opens_with_its_deposit_and_nothing_else(market):
 
 
 async def test_v03_market_order_fills_and_moves_the_balances_by_value_and_fee(market):
+    needs(market, derivative=False)
     quote, base = market.instrument.quote, market.instrument.base
     before = await total(market, quote)
     placed = sized(market, "buy", "2")
@@ -101,6 +116,7 @@ async def test_v04_same_client_order_id_never_places_a_second_order(market):
 
 
 async def test_v05_resting_limit_is_listed_locks_its_cost_and_is_cancelled(market):
+    needs(market, derivative=False)
     price = await far_below(market)
     resting = sized(market, "buy", "1", "limit", limit_price=price)
     report = await market.venue.submit_order(resting)
@@ -144,6 +160,7 @@ async def test_v08_what_the_account_can_not_pay_for_is_refused_and_absent(market
 
 
 async def test_v09_selling_what_is_not_held_is_refused(market):
+    needs(market, derivative=False)
     with pytest.raises(InsufficientFunds):
         await market.venue.submit_order(sized(market, "sell", "1"))
 
@@ -297,3 +314,51 @@ async def test_v22_instants_are_aware_utc_and_money_is_never_a_float(market):
     closed = await market.pump(is_bars)
     assert closed.time.utcoffset() == timedelta(0)
     assert all(type(bar.close) is Decimal for bar in closed.bars)
+
+
+async def test_v23_derivative_moves_the_wallet_by_its_fee_alone(market):
+    needs(market, derivative=True)
+    settlement = market.instrument.settlement
+    before = await total(market, settlement)
+    fills = await traded(market, sized(market, "buy", "2"))
+    assert sum(fill.quantity for fill in fills) == 2
+    assert {fill.commission_asset for fill in fills} == {settlement}
+    assert await total(market, settlement) == before - sum(fill.commission for fill in fills)
+    (held,) = await market.venue.positions()
+    assert held.quantity == "2"
+
+
+async def test_v24_derivative_rests_on_margin_and_gives_it_back(market):
+    needs(market, derivative=True)
+    price = await far_below(market)
+    resting = sized(market, "buy", "1", "limit", limit_price=price)
+    await market.venue.submit_order(resting)
+    assert 0 < await locked(market, market.instrument.settlement) < price
+    await market.venue.cancel_order(resting)
+    await market.pump(ended(resting.client_order_id))
+    assert await locked(market, market.instrument.settlement) == 0
+
+
+async def test_v25_derivative_sells_short_and_reduces_only_what_is_there(market):
+    needs(market, derivative=True)
+    await traded(market, sized(market, "sell", "2"))
+    (held,) = await market.venue.positions()
+    assert held.quantity == "-2"
+    await traded(market, sized(market, "buy", "2", reduce_only=True))
+    assert await market.venue.positions() == ()
+
+
+async def test_v26_stop_of_a_position_is_found_listed_and_cancelled_by_our_id(market):
+    if not market.venue.capabilities.stop_orders:
+        pytest.skip("stops can't rest at this venue: execution watches them")
+    await traded(market, sized(market, "buy", "1"))
+    stop = sized(market, "sell", "1", "stop", trigger_price=await far_below(market))
+    await market.venue.submit_order(stop)
+    found = await market.venue.find_order(stop)
+    assert (found.client_order_id, found.state.is_terminal) == (stop.client_order_id, False)
+    again = await market.venue.submit_order(stop)
+    assert again.venue_order_id == found.venue_order_id
+    await market.venue.cancel_order(stop)
+    assert await market.venue.open_orders() == ()
+    with pytest.raises(OrderNotFound):
+        await market.venue.cancel_order(stop)

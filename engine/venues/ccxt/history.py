@@ -14,6 +14,9 @@ from engine.venues.ccxt.parsing import bars_of
 from engine.venues.ccxt.quirks import Quirks
 from engine.venues.ccxt.troubles import Operation
 
+# Bars asked for on top: one that began before the first wanted instant, one that has not closed,
+# one that proves that the one before it is final.
+_BESIDE = 3
 _EMPTY_PAGES = 3  # so many pages without a bar end the search: it was listed later, or sleeps
 
 
@@ -40,7 +43,8 @@ class HistoryReader:
         """Return up to `limit` final bars that closed at or before `before`, oldest first.
 
         Args:
-            now: On the venue's clock: what has not closed by then is forming.
+            now: On the venue's clock, as measured: what has not closed by then is forming, unless
+                a later bar has begun.
 
         Raises:
             UnknownInstrument: Not listed.
@@ -53,18 +57,17 @@ class HistoryReader:
             raise VenueUnavailable(
                 f"The exchange has no {text} bars; it has {', '.join(self._client.timeframes)}."
             )
-        end = min(before, now)
         rows: dict[object, list[object]] = {}
-        begin, empty = end, 0
-        most = self._quirks.history_limit
-        while len(rows) < limit and empty < _EMPTY_PAGES:
-            size = min(most, limit - len(rows) + 1)
+        begin, empty = min(before, now), 0
+        most = self._quirks.history_limit - _BESIDE
+        while len(rows) < limit + _BESIDE and empty < _EMPTY_PAGES:
+            size = min(most, limit + _BESIDE - len(rows))
             begin -= size * timeframe.delta
-            page = await self._page(instrument_id, text, begin, size)
+            page = await self._page(instrument_id, text, begin, size + _BESIDE)
             known = len(rows)
             rows |= {row[0]: row for row in page if row and row[0] not in rows}
             empty = empty + 1 if len(rows) == known else 0
-        bars = bars_of(instrument_id, timeframe, rows.values(), end=end)
+        bars = bars_of(instrument_id, timeframe, rows.values(), before=before, now=now)
         return bars[-limit:] if limit else bars[:0]
 
     async def _page(

@@ -132,7 +132,7 @@ class MarketFile:
 
     async def _fetch(self, path: Path) -> str:
         """Let another process write the file; returns what went wrong, "" for nothing."""
-        wanted = msgspec.json.encode(_wanted(self.settings, path, self.clock.now()))
+        question = msgspec.json.encode(wanted(self.settings, path, self.clock.now()))
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "engine.venues.ccxt.listing"),
             stdin=PIPE,
@@ -141,7 +141,7 @@ class MarketFile:
         )
         try:
             async with asyncio.timeout(_FETCH_WITHIN):
-                answer, _ = await process.communicate(wanted)
+                answer, _ = await process.communicate(question)
         except TimeoutError:
             return f"no list within {_FETCH_WITHIN:g} s"
         finally:
@@ -155,16 +155,16 @@ class MarketFile:
 
     def _read(self, path: Path, stale: str) -> Markets:
         settings, assets = self.settings, set(self.settings.rate_assets)
-        wanted = set(settings.instruments)
+        configured = set(settings.instruments)
         header = _header(path)
         lines = [] if header is None else list(_rows(path))
         for line in lines:
-            if line.symbol in wanted:
+            if line.symbol in configured:
                 assets |= {AssetId(line.base), AssetId(line.quote)}
         kept = {
             line.symbol: msgspec.json.decode(line.market, type=dict[str, object])
             for line in lines
-            if line.symbol in wanted or (line.base in assets and line.quote in assets)
+            if line.symbol in configured or (line.base in assets and line.quote in assets)
         }
         symbols = {line.id: line.symbol for line in lines}
         at = from_ms(0 if header is None else header.fetched_at_ms)
@@ -214,7 +214,8 @@ def _nearest(symbol: str, listed: Iterable[str]) -> str:
     return f"It does list {', '.join(close[:5])}." if close else "Check the spelling."
 
 
-def _wanted(settings: CcxtSettings, path: Path, now: datetime) -> Wanted:
+def wanted(settings: CcxtSettings, path: Path, now: datetime) -> Wanted:
+    """Return what makes the fetching process write the list of `settings` to `path`."""
     return Wanted(
         exchange=settings.exchange,
         market=str(settings.market),

@@ -318,30 +318,33 @@ def bars_of(
     timeframe: Timeframe,
     rows: Iterable[list[object]],
     *,
-    end: datetime,
+    before: datetime,
+    now: datetime,
 ) -> Bars:
-    """Return final bars, oldest first: those that closed at or before `end`, each start once."""
+    """Return the final bars that closed at or before `before`, oldest first, each start once.
+
+    A bar is final by the venue's clock, or because a later one has begun: the clock is measured,
+    and may be a moment behind.
+    """
     found: dict[datetime, Bar] = {}
     for row in rows:
         start = as_instant(row[0])
-        prices = [as_decimal(value) for value in row[1:6]]
-        if start is None or len(prices) != 5 or start + timeframe.delta > end:
+        opening, high, low, close, volume = (as_decimal(value) for value in _padded(row))
+        if start is None or opening is None or high is None or low is None or close is None:
             continue
-        opening, high, low, close, volume = prices
-        if opening is None or high is None or low is None or close is None:
-            continue
-        found[start] = Bar(
-            instrument_id,
-            timeframe,
-            start,
-            opening,
-            high,
-            low,
-            close,
-            volume or ZERO,
-            BarState.FINAL,
-        )
-    return Bars.from_bars(instrument_id, timeframe, (found[start] for start in sorted(found)))
+        prices = (opening, high, low, close, volume or ZERO)
+        found[start] = Bar(instrument_id, timeframe, start, *prices, state=BarState.FINAL)
+    newest = max(found, default=before)
+    final = (
+        bar
+        for start, bar in sorted(found.items())
+        if bar.end <= before and (bar.end <= now or start < newest)
+    )
+    return Bars.from_bars(instrument_id, timeframe, final)
+
+
+def _padded(row: list[object]) -> list[object]:
+    return [*row[1:6], *[None] * (6 - len(row))]
 
 
 def _trigger(order: JsonObject) -> str:

@@ -2,13 +2,14 @@
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from engine.domain.ids import ClientOrderId
 from engine.domain.orders import Order
 from engine.ports.clocks import WallClock
 
 _KEPT = 5_000
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 # A request of a process that has ended waited in its gate no longer than this.
 _WAITED_AT_MOST = timedelta(seconds=30)
 
@@ -42,6 +43,10 @@ class Sendings:
         self._sent.move_to_end(client_order_id)
         while len(self._sent) > _KEPT:
             self._sent.popitem(last=False)
+
+    def refused(self, client_order_id: ClientOrderId) -> None:
+        """Called when the venue refused it, or it never left: nothing is on its way any more."""
+        self._sent[client_order_id] = _LONG_AGO
 
     def has_sent(self, order: Order) -> bool:
         """Tell whether a request for it may have left before: by us, or by an earlier process."""

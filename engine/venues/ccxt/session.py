@@ -153,14 +153,14 @@ class Session:
         """Put together what the gate, the clock and the stream say of themselves.
 
         Args:
-            feed: The running stream; None before the first: then a market list counts.
+            feed: The running stream; None before the first.
         """
         gate = self.gate.vitals()
         stale = "" if self.markets is None else self.markets.stale
         times = (gate.last_answer_at, None if feed is None else feed.last_message_at)
         return VenueVitals(
             name=self.settings.name,
-            connected=self._access is not None if feed is None else feed.connected,
+            connected=feed is not None and feed.connected,
             last_message_at=max((at for at in times if at is not None), default=None),
             latency_ms=gate.latency_ms,
             clock_skew_ms=self.skew.skew_ms,

@@ -64,6 +64,8 @@ class Submitter:
         except Failure as failure:
             if failure.trouble is Trouble.DUPLICATE:
                 return await self._there_already(order, failure)
+            if failure.trouble is not Trouble.UNKNOWN:
+                self.sendings.refused(order.client_order_id)
             raise failure.error from failure.__cause__
         return self._accepted(order, answer)
 

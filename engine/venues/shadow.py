@@ -48,6 +48,7 @@ class ShadowVenue:
     async def submit_order(self, order: Order) -> OrderReport:
         """Log the whole order and answer that it was cancelled; see the port."""
         _log.info("order decided and not sent", mode="shadow", **_described(order))
+        price = order.trigger_price if order.limit_price is None else order.limit_price
         return OrderReport(
             client_order_id=order.client_order_id,
             venue_order_id=VenueOrderId(f"shadow-{order.client_order_id}"),
@@ -58,6 +59,7 @@ class ShadowVenue:
             message=NOT_SENT,
             side=order.side,
             quantity=to_text(order.quantity),
+            price="" if price is None else to_text(price),
         )
 
     async def cancel_order(self, order: Order) -> None:

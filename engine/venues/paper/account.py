@@ -1,7 +1,7 @@
 """The paper account: its market, its books on disk, and what waits to be told."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -98,11 +98,12 @@ class PaperAccount:
         self._outbox.extend(happened)
         await self._commit()
 
-    async def told(self) -> AsyncIterator[VenueMessage]:
-        """Yield what is queued, each once what it tells of is on disk."""
-        while self._outbox:
-            await self._keeper.flush()
-            yield self._outbox.popleft()
+    async def next_told(self) -> VenueMessage | None:
+        """Return what is to be told next, once what it tells of is on disk; None: nothing."""
+        if not self._outbox:
+            return None
+        await self._keeper.flush()
+        return self._outbox.popleft()
 
     async def _commit(self) -> None:
         notes = self.market.notes()

@@ -4,6 +4,7 @@ No wire, no task, no clock of its own: whoever drives it says what the market di
 same orders and the same market give the same fills, also over a restart.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -11,7 +12,7 @@ import msgspec
 
 from engine.domain.bars import Bar, BarState, Timeframe
 from engine.domain.ids import InstrumentId, OrderGroupId
-from engine.domain.money import exact
+from engine.domain.money import ONE, ZERO, exact
 from engine.domain.orders import Order, OrderSide, OrderState
 from engine.ports import BookChanged, OrderReported, TradePrinted, VenueMessage
 from engine.venues.admission import check_order
@@ -51,9 +52,11 @@ class PaperMarket:
     def __init__(self, book: Book, models: FillModels, seed: int) -> None:
         self.book = book
         self.timeframes: dict[InstrumentId, Timeframe] = {}
-        self._models = models
+        share = models.volume_share
+        # nothing gives more than it had: a print or a bar is never filled beyond its volume
+        self._models = replace(models, volume_share=ONE if share is None else share)
         self._seed = seed
-        self._matcher = Matcher(book, models, seed)
+        self._matcher = Matcher(book, self._models, seed)
         self._depths = {name: Depth(name) for name in book.instruments}
         self._travelling: list[WorkingOrder] = []
         self._expiring: list[WorkingOrder] = []
@@ -186,8 +189,7 @@ class PaperMarket:
         if printed.instrument_id not in self._depths or not self._is_watching:
             return out
         with exact():
-            share = self._models.volume_share
-            room = printed.quantity if share is None else printed.quantity * share
+            room = printed.quantity * (self._models.volume_share or ZERO)
             for working in self._arrived(printed.instrument_id, min(now, printed.time)):
                 if working.is_live and may_meet(working, printed.price):
                     meeting = self._meeting(working, now, out)

@@ -157,14 +157,14 @@ class PaperVenue:
             gaps = Gaps(self._data, account)
             await gaps.catch_up(account.book.live, self._clock.now())
             while True:
-                async for message in account.told():
+                while (message := await account.next_told()) is not None:
                     yield message
                 try:
                     came = await turns.next(self._until_due(account))
                 except StopAsyncIteration:
                     return
                 await self._handle(account, gaps, came)
-                async for message in account.told():
+                while (message := await account.next_told()) is not None:
                     yield message
                 if (passed_on := _passed_on(came, wanted)) is not None:
                     yield passed_on

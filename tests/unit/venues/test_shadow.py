@@ -123,7 +123,7 @@ async def test_submitted_order_is_answered_as_cancelled_and_why(shadow):
     report = await shadow.submit_order(placed)
     assert (report.state, report.message) == (OrderState.CANCELLED, NOT_SENT)
     assert (report.client_order_id, report.filled_quantity) == (placed.client_order_id, "0")
-    assert (report.quantity, report.instrument_id) == ("1.5", BTC)
+    assert (report.quantity, report.price, report.instrument_id) == ("1.5", "101", BTC)
     assert report.ts_event == OPENS_AT
 
 

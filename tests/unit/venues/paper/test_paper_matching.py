@@ -367,6 +367,12 @@ def test_bar_proves_nothing_beyond_its_share_of_volume_and_what_was_taken_in_it(
     assert dealt(floor.closes(bar(0, "101 102 99 101", "50"))) == [("3", "100")]
 
 
+def test_bar_gives_no_more_than_its_volume_and_one_without_any_gives_all(floor):
+    floor.place(order("buy", "9", "limit", limit_price="100"))
+    assert dealt(floor.closes(bar(0, "101 102 99 101", "4"))) == [("4", "100")]
+    assert dealt(floor.closes(bar(1, "101 102 99 101", "0"))) == [("5", "100")]
+
+
 def test_bar_proves_nothing_twice(floor):
     floor.place(order("buy", "9", "limit", limit_price="100"))
     shown = bar(0, "101 102 99 101", "50")

@@ -120,17 +120,17 @@ class ReplayHarness:
 
 
 class PaperHarness:
-    """A live market of gently rising minutes, 10,000 USDT and a taker fee of 0.1 %."""
+    """A live market of gently rising minutes, 10,000 USDT, 5x leverage and a taker fee of 0.1 %."""
 
-    instrument = SPOT
     timeframe = MINUTE
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, instrument: Instrument = SPOT) -> None:
         self._path = path
+        self.instrument = instrument
         self.survives = path is not None
         self.seen: list[VenueMessage] = []
         self._clock = SimulatedClock(OPENS_AT + 10 * MINUTE.delta)
-        self._data = RisingMarket(self._clock, SPOT)
+        self._data = RisingMarket(self._clock, instrument)
         self.venue: PaperVenue = self._made()
         self._stream: AsyncIterator[VenueMessage] | None = None
 
@@ -138,22 +138,26 @@ class PaperHarness:
         return PaperVenue(
             data=self._data,
             source="rising",
-            symbols=[BTC],
+            symbols=[self.instrument.id],
             account_id=ACCOUNT,
             clock=self._clock,
             wall=FakeWallClock(),
             opening_balances={USDT: Decimal(10_000)},
             store=None if self._path is None else SqliteBookStore(self._path, owner="paper"),
-            models=FillModels(fees=FeeModel(maker=Decimal("0.0005"), taker=Decimal("0.001"))),
+            models=FillModels(
+                fees=FeeModel(maker=Decimal("0.0005"), taker=Decimal("0.001")),
+                leverage=Decimal(5),
+            ),
         )
 
     async def price(self) -> Decimal:
-        history = await self.venue.history(BTC, MINUTE, before=self._clock.now(), limit=1)
+        ask = (self.instrument.id, MINUTE)
+        history = await self.venue.history(*ask, before=self._clock.now(), limit=1)
         return Decimal(str(history.close[-1]))
 
     async def pump(self, until: Callable[[VenueMessage], bool]) -> VenueMessage:
         if self._stream is None:
-            self._stream = self.venue.stream([(BTC, MINUTE)])
+            self._stream = self.venue.stream([(self.instrument.id, MINUTE)])
         async for message in self._stream:
             self.seen.append(message)
             if until(message):

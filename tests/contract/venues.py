@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from engine.bars import from_ms
 from engine.domain.bars import Timeframe
@@ -27,7 +27,7 @@ from engine.schedule.simulated import SimulatedClock
 from engine.venues.bookstore import SqliteBookStore
 from engine.venues.ccxt.client import CcxtClient
 from engine.venues.ccxt.connecting import connection
-from engine.venues.ccxt.library import ClientClass, load
+from engine.venues.ccxt.library import load
 from engine.venues.ccxt.listing import fetch
 from engine.venues.ccxt.markets import MarketFile, wanted
 from engine.venues.ccxt.settings import CcxtSettings, Credentials, MarketKind
@@ -264,11 +264,7 @@ class CcxtHarness:
             urls={"rest": f"{http}/{{host}}", "ws": f"{http.replace('http', 'ws')}/{{host}}"},
             cache=self._cache,
         )
-        wall = ExchangeWall(self._running)
-        await list_here(settings, wall)
-        library = load("binance")
-        made = connection(settings, replace(library, client=self._on_time(library.client)))
-        self.venue = CcxtVenue(made, ACCOUNT, wall, random.Random(7).random)
+        self.venue = await self.venue_on_time(self._running, settings)
         (self.instrument,) = await self.venue.instruments()
         stream = self.venue.stream([(symbol, MINUTE)])
         self._reading = asyncio.create_task(self._read(stream), name="messages of the venue")
@@ -277,16 +273,21 @@ class CcxtHarness:
             await asyncio.wait([self._reading], timeout=0.01)
             assert not self._reading.done(), "the stream ended at once"
 
-    def _on_time(self, client: ClientClass) -> ClientClass:
-        """Let the library stamp its requests with the time that the exchange shows."""
+    @staticmethod
+    async def venue_on_time(running: ScriptedVenue, settings: CcxtSettings) -> CcxtVenue:
+        """Return a venue whose library stamps its requests with the time the exchange shows."""
+        library = load(settings.exchange)
 
-        def made(config: dict[str, object]) -> CcxtClient:
-            one = client(config)
-            one.milliseconds = lambda: self._running.exchange.shown_ms
-            one.timeout_on_exit = 0
-            return one
+        def on_time(config: dict[str, object]) -> CcxtClient:
+            client: Any = library.client(config)
+            client.milliseconds = lambda: running.exchange.shown_ms
+            client.timeout_on_exit = 0
+            return client
 
-        return made
+        wall = ExchangeWall(running)
+        await list_here(settings, wall)
+        made = connection(settings, replace(library, client=on_time))
+        return CcxtVenue(made, ACCOUNT, wall, random.Random(7).random)
 
     async def _read(self, stream: AsyncIterator[VenueMessage]) -> None:
         try:

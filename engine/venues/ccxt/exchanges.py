@@ -91,7 +91,7 @@ _BINANCE_TEXTS = (
 _BINANCE_KEY = KeyQuestion(
     method="sapiGetAccountApiRestrictions",
     trade=("enableSpotAndMarginTrading",),
-    withdraw=("enableWithdrawals", "permitsUniversalTransfer"),
+    withdraw=("enableWithdrawals",),
     ip_restricted=("ipRestrict",),
     expires_ms="tradingAuthorityExpirationTime",
 )

@@ -154,8 +154,8 @@ class Submitter:
         """
         if not isinstance(answer, dict) or not as_text(answer.get("id")):
             raise OrderStateUnknown(
-                f"{self.access.name}, {described(order)}: accepted, but the answer names no order. "
-                "It is looked up. Do not place it again by hand."
+                f"{self.access.name}, {described(order)}: the answer names no order, so it may or "
+                "may not be there. It is looked up. Do not place it again by hand."
             )
         row = {**answer, "symbol": answer.get("symbol") or order.instrument_id}
         try:

@@ -115,7 +115,8 @@ TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
     _S.INTENDED: frozenset({_S.DENIED, _S.SUBMITTED, _S.UNKNOWN}) | _VENUE_SAID,
     _S.SUBMITTED: _VENUE_SAID | {_S.UNKNOWN, _S.CANCEL_PENDING},
     _S.UNKNOWN: _VENUE_SAID | {_S.CANCEL_PENDING},
-    _S.ACKNOWLEDGED: (_VENUE_SAID - {_S.REJECTED, _S.ACKNOWLEDGED})
+    # Some venues accept a conditional order as it is, and reject it when it triggers.
+    _S.ACKNOWLEDGED: (_VENUE_SAID - {_S.ACKNOWLEDGED})
     | {_S.CANCEL_PENDING, _S.REPLACE_PENDING, _S.UNKNOWN},
     _S.TRIGGERED: frozenset({_S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELLED, _S.EXPIRED})
     | {_S.REJECTED, _S.CANCEL_PENDING, _S.REPLACE_PENDING, _S.UNKNOWN},

@@ -26,8 +26,8 @@ EXPECTED = {
     "unknown cancel_pending",
     S.UNKNOWN: "acknowledged triggered partially_filled filled cancelled expired rejected "
     "cancel_pending",
-    S.ACKNOWLEDGED: "triggered partially_filled filled cancelled expired unknown cancel_pending "
-    "replace_pending",
+    S.ACKNOWLEDGED: "triggered partially_filled filled cancelled expired rejected unknown "
+    "cancel_pending replace_pending",
     S.TRIGGERED: "partially_filled filled cancelled expired rejected unknown cancel_pending "
     "replace_pending",
     S.PARTIALLY_FILLED: "filled cancelled expired unknown cancel_pending replace_pending",

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from engine.desk.state import Desk
-from engine.domain.ids import InstrumentId
+from engine.domain.ids import UNMANAGED_BOOK, InstrumentId
 from engine.domain.orders import OrderPurpose, OrderSide
 from engine.storage.memory.tables import Tables
 from sandbox.exchange.core import Exchange
@@ -106,7 +106,8 @@ class StopWatch:
     def unprotected(self, desk: Desk) -> dict[Held, str]:
         """Return the positions that stops at the exchange do not cover, with the numbers.
 
-        What has to be covered is the smaller of ours and the exchange's: more can't be closed.
+        What has to be covered is the smaller of ours and the exchange's: more can't be closed. What
+        somebody else has traded against us counts as ours gone, until a person says whose it was.
         """
         wanted: dict[Held, Decimal] = {}
         for (book_id, instrument_id, _), plan in desk.plans.items():
@@ -121,8 +122,11 @@ class StopWatch:
         resting = self._resting()
         missing: dict[Held, str] = {}
         for held, ours in wanted.items():
-            theirs = max(self._net(held.instrument_id) * held.closing.opposite.sign, _ZERO)
-            needed = desk.instruments[held.instrument_id].round_quantity(min(ours, theirs))
+            way = held.closing.opposite.sign
+            theirs = max(self._net(held.instrument_id) * way, _ZERO)
+            foreign = desk.position(UNMANAGED_BOOK, held.instrument_id).quantity * way
+            left = max(ours + min(foreign, _ZERO), _ZERO)
+            needed = desk.instruments[held.instrument_id].round_quantity(min(left, theirs))
             covered = resting.get(held, _ZERO)
             if covered < needed:
                 missing[held] = (

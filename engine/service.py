@@ -189,7 +189,7 @@ class EngineService:
         return (report, marks, heartbeat, housekeeping, *self._venue_specs(), *self._hours_specs())
 
     def _venue_specs(self) -> tuple[JobSpec, ...]:
-        """What the venue is asked by wall time; where that is market time, stops are watched too."""
+        """What the venue is asked by wall time; stops are watched where that is market time."""
         settings = self._settings
         wanted = [
             ("orders in doubt", 1, self._doubts.resolve),
@@ -279,6 +279,7 @@ class EngineService:
             await self._bars.closed(message)
         elif isinstance(message, FillReported):
             await self._fills.book(message.fill)
+            await self._watch_stops()
         elif isinstance(message, OrderReported):
             await self._reported(message)
         elif isinstance(message, FlowReported):
@@ -298,11 +299,13 @@ class EngineService:
 
     async def _watch(self, due: datetime) -> None:
         """Do by the second what a replayed market's clock does: look at stops, end what is late."""
-        if not self.ready.is_set():
-            return
-        if self.desk.plans:
+        if self.ready.is_set():
+            await self._watch_stops()
+            await self._bars.expire(self.desk.clock.now())
+
+    async def _watch_stops(self) -> None:
+        if self.desk.plans and not self.desk.venue.capabilities.replayed:
             await self._protection.measure()
-        await self._bars.expire(self.desk.clock.now())
 
     async def _reported(self, message: OrderReported) -> None:
         """Put back an exit that ended unfilled, take away one too many; follow up a late entry."""
@@ -313,7 +316,7 @@ class EngineService:
         if not (order.state.is_terminal or turned_up):
             return
         key = (order.book_id, order.instrument_id, order.position_side)
-        if key in self.desk.plans:
+        if turned_up or key in self.desk.plans:
             await self._protection.restore(key)
 
     async def _connection(self, message: ConnectionChanged) -> None:

@@ -310,7 +310,8 @@ class Answers:
 
     def _close(self, row: Difference, work: Work) -> None:
         if row.kind is DifferenceKind.FOREIGN_ORDER:
-            order = self._tracked(row, UNMANAGED_BOOK)
+            # Stored as one that is being cancelled: a start after a crash asks for it again.
+            order = replace(self._tracked(row, UNMANAGED_BOOK), state=OrderState.CANCEL_PENDING)
             work.changes.order(order)
             work.cancel.append(order)
             work.message = f"Its cancel is asked for: {_what(order)}."

@@ -134,7 +134,7 @@ class Doubts:
 
     async def _restore(self, order: Order) -> None:
         key = (order.book_id, order.instrument_id, order.position_side)
-        if order.purpose.protects and key in self._desk.plans:
+        if order.purpose.protects:
             await self._protection.restore(key)
 
     # --- exits are not waited on -------------------------------------------------------------

@@ -108,6 +108,17 @@ class Protection:
             await self._desk.commit(changes)
         await self.carry_out(adjustment)
 
+    async def restore_all(self) -> None:
+        """The same for every position: exits of open ones are placed, the others removed."""
+        desk = self._desk
+        left = {
+            (order.book_id, order.instrument_id, order.position_side): None
+            for order in desk.orders.values()
+            if order.purpose.protects
+        }
+        for key in (*desk.plans, *(key for key in left if key not in desk.plans)):
+            await self.restore(key)
+
     async def on_bars(self, bars: tuple[Bar, ...]) -> None:
         """Move the plans on by the bars that closed: trail, break even, time out."""
         desk = self._desk

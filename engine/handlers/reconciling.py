@@ -133,7 +133,7 @@ class Reconciler:
                 found, doubtful = self._confirmed(first, second, quiet)
                 await self._end_again(first, second)
             if not starting:
-                await self._protect()
+                await self._protection.restore_all()
             await self._conclude(found, doubtful, taken, desk.wall.monotonic() - began)
             mark = desk.outside.mark
             return Pass(tuple(changed), "" if mark is None else mark.result)
@@ -232,11 +232,6 @@ class Reconciler:
             if order.client_order_id in known:
                 _log.warning("an ended order works on", order=order.client_order_id)
                 await cancel(self._desk.venue, order)
-
-    async def _protect(self) -> None:
-        """Put back what the venue has ended of the exits."""
-        for key in list(self._desk.plans):
-            await self._protection.restore(key)
 
     # --- what comes of it --------------------------------------------------------------------
 

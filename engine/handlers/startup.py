@@ -119,18 +119,12 @@ class Startup:
     # --- after the venue's word --------------------------------------------------------------
 
     async def _protect(self) -> None:
-        """Finish what a crash cut off: exits of open positions are placed, the others removed.
+        """Finish what a crash cut off.
 
         Where trading is halted, what could add exposure is cancelled once more.
         """
         desk = self._desk
-        left = {
-            (order.book_id, order.instrument_id, order.position_side): None
-            for order in desk.orders.values()
-            if order.purpose.protects
-        }
-        for key in (*desk.plans, *(key for key in left if key not in desk.plans)):
-            await self._protection.restore(key)
+        await self._protection.restore_all()
         if desk.trading_state is TradingState.HALTED:
             await self._orders.cancel([o for o in desk.orders.values() if o.adds_exposure])
 

@@ -127,6 +127,7 @@ class LiveVenue:
         self.submitted: list[ClientOrderId] = []
         self.dead_man_calls: list[int] = []
         self.fee = ZERO
+        self.tolerant = False  # late requests that are refused are simply gone
         self.nameless = False  # its fills do not bear our order ids
         self._account_id = account_id
         self._instruments = {item.id: item for item in instruments}
@@ -259,7 +260,11 @@ class LiveVenue:
         """Let late requests arrive."""
         late, self._in_flight = self._in_flight, []
         for order in late:
-            self._accept(order)
+            try:
+                self._accept(order)
+            except OrderRefused:
+                if not self.tolerant:
+                    raise
 
     def fill(self, venue_order_id: VenueOrderId, quantity: Decimal | None = None) -> Fill:
         """Fill a resting order, or part of it, at the market."""

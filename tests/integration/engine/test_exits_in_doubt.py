@@ -132,6 +132,19 @@ async def test_a_stop_in_doubt_is_replaced_within_seconds(
     assert once(desk)
 
 
+async def test_a_stop_that_turns_up_after_its_position_was_closed_is_taken_away() -> None:
+    desk = LiveDesk(script=leaving(spot()).script, exit_plan=STOP)
+    desk.venue.script.submits = [Answer.OK, Answer.LATE]
+    desk.venue.script.proof_waits = True
+    await entered(desk)
+    await desk.seconds(3)
+    desk.venue.arrive()
+    await desk.bar()
+    assert desk.held() == 0
+    await desk.seconds(70)
+    assert not [r for r in desk.venue.orders.values() if r.is_open]
+
+
 @KINDS
 async def test_two_stops_of_one_position_never_sell_more_than_it(instrument: Instrument) -> None:
     desk = in_position(instrument, exit_plan=STOP)

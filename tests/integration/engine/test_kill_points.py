@@ -19,7 +19,7 @@ from tests.source_tree import ROOT
 
 STORY = "two runs, one closed by chat"
 POINTS = 200  # more than a life has: those past its end are lives without a first kill
-STEP = 4  # every fourth point is the first kill of a world; the second kill of it is elsewhere
+STEP = 3  # every third point is the first kill of a world; the second kill of it is elsewhere
 PARTS = 2
 
 

@@ -1,0 +1,103 @@
+"""What a live engine does by the second: stops watched, entries ended, the dead-man timer."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+from engine.domain.events import OrderEnded, StopMissing
+from engine.domain.orders import OrderSide, OrderType
+from engine.domain.policies import ExitPlan, OrderPolicy
+from engine.ports import DeadManTimer
+from engine.service import ServiceSettings
+from tests.fakes.livedesk import BTC, LiveDesk, in_position
+from tests.fakes.livevenue import Answer
+
+D = Decimal
+STOP = ExitPlan(stop=D("0.05"))
+TIMED = ServiceSettings(version="test", pid=1, dead_man_seconds=30)
+
+
+async def entered(desk: LiveDesk) -> LiveDesk:
+    await desk.start()
+    await desk.bar()
+    await desk.bar()
+    return desk
+
+
+async def test_an_entry_ends_when_its_time_is_up_though_no_bar_comes() -> None:
+    policy = OrderPolicy(
+        order_type=OrderType.LIMIT, offset=D("0.01"), time_to_live=timedelta(seconds=20)
+    )
+    desk = await entered(in_position(policy=policy))
+    assert len(desk.desk.orders) == 1
+    await desk.seconds(25)
+    assert not desk.desk.orders
+    assert len(desk.told(OrderEnded)) == 1
+
+
+async def test_a_stop_on_its_way_is_counted_and_not_yet_told() -> None:
+    desk = in_position(exit_plan=STOP)
+    desk.venue.script.submits = [Answer.OK, Answer.DEFERRED]
+    await entered(desk)
+    await desk.seconds(4)
+    assert not desk.told(StopMissing)
+    assert D(0) < desk.desk.unprotected_seconds <= D(3)
+
+
+async def test_the_timer_is_left_alone_unless_it_is_asked_for() -> None:
+    desk = await entered(in_position(dead_man=DeadManTimer.SPARES_STOPS))
+    await desk.seconds(60)
+    assert not desk.venue.dead_man_calls
+
+
+async def test_a_timer_that_spares_stops_is_renewed_all_the_time() -> None:
+    desk = in_position(dead_man=DeadManTimer.SPARES_STOPS, settings=TIMED, exit_plan=STOP)
+    await entered(desk)
+    await desk.seconds(60)
+    assert len(desk.venue.dead_man_calls) >= 6
+    assert set(desk.venue.dead_man_calls) == {30}
+
+
+async def test_a_timer_that_cancels_all_is_off_before_a_stop_is_relied_on() -> None:
+    desk = in_position(dead_man=DeadManTimer.CANCELS_ALL, settings=TIMED, exit_plan=STOP)
+    await desk.start()
+    await desk.bar()
+    await desk.seconds(30)
+    assert desk.venue.dead_man_calls[-1] == 30
+    placed = desk.venue.submit_order
+    at_stop: list[int] = []
+
+    async def submit_order(order: object) -> object:
+        at_stop.append(desk.venue.dead_man_calls[-1])
+        return await placed(order)
+
+    desk.venue.submit_order = submit_order
+    await desk.bar()
+    assert at_stop == [30, 0]  # the entry goes out under it, the stop does not
+    await desk.seconds(60)
+    assert desk.venue.dead_man_calls[-1] == 0
+
+
+async def test_the_timer_is_disarmed_by_an_orderly_stop() -> None:
+    desk = in_position(dead_man=DeadManTimer.SPARES_STOPS, settings=TIMED)
+    await desk.start()
+    await desk.seconds(30)
+    await desk.service._close()
+    assert desk.venue.dead_man_calls[-1] == 0
+
+
+async def test_a_venue_without_a_timer_is_not_asked() -> None:
+    desk = await entered(in_position(settings=TIMED))
+    await desk.seconds(60)
+    assert not desk.venue.dead_man_calls
+
+
+async def test_a_stop_that_fills_between_two_bars_ends_the_trade_at_once() -> None:
+    desk = await entered(in_position(exit_plan=STOP))
+    [name] = [n for n, r in desk.venue.orders.items() if r.is_open]
+    desk.venue.prices[BTC] = D(94)
+    fill = desk.venue.fill(name)
+    await desk.seconds(1)
+    assert fill.side is OrderSide.SELL
+    assert desk.held() == 0
+    [trade] = desk.desk.ledger.trades()
+    assert trade.exit_price == 94

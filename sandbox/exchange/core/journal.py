@@ -48,6 +48,9 @@ class Entry(NamedTuple):
     quantity: Decimal | None = None
     price: Decimal | None = None
     note: str = ""
+    order_type: str = ""  # of SUBMIT and ALGO
+    fee: Decimal | None = None  # of FILL; positive is a cost
+    fee_asset: str = ""
 
 
 class Journal:
@@ -75,6 +78,9 @@ class Journal:
         quantity: Decimal | None = None,
         price: Decimal | None = None,
         note: str = "",
+        order_type: str = "",
+        fee: Decimal | None = None,
+        fee_asset: str = "",
     ) -> None:
         self._entries.append(
             Entry(
@@ -90,6 +96,9 @@ class Journal:
                 quantity,
                 price,
                 note,
+                order_type,
+                fee,
+                fee_asset,
             )
         )
 

@@ -215,6 +215,7 @@ class OrderDesk:
             quantity=request.quantity,
             price=request.stop_price,
             note="close_position" if request.close_position else "",
+            order_type=request.order_type.value,
         )
         state.emit(AlgoUpdated(state.now_ms, account, algo))
         if request.time_in_force is TimeInForce.GTD and request.expires_at_ms is not None:

@@ -71,6 +71,7 @@ class Placing:
             quantity=order.quantity,
             price=order.price if order.price is not None else order.stop_price,
             note="" if order.origin is Origin.API else order.origin.value,
+            order_type=order.order_type.value,
         )
         self._settlement.lock(pit, order)
         if order.time_in_force is TimeInForce.GTD and order.expires_at_ms is not None:

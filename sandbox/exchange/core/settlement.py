@@ -87,6 +87,8 @@ class Settlement:
             order.side.value,
             quantity,
             fill.price,
+            fee=commission,
+            fee_asset=asset,
         )
         if state.listeners:
             self._tell(pit, order, fill, holding, flows)

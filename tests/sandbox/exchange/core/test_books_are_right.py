@@ -121,6 +121,7 @@ def check_journal(exchange: Exchange) -> None:
         for fill in fills:
             entry = written[fill.symbol, fill.trade_id, fill.order_id]
             assert (entry.quantity, entry.price) == (fill.quantity, fill.price)
+            assert (entry.fee, entry.fee_asset) == (fill.commission, fill.commission_asset)
         orders = exchange.history.orders(account, limit=ALL)
         placed = exchange.journal.of(Act.SUBMIT, account=account)
         assert [entry.order_id for entry in placed] == [order.order_id for order in orders]

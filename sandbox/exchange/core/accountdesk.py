@@ -112,7 +112,7 @@ class AccountDesk:
         owner.hedge_mode = on
 
     def leverage(self, account: str, symbol: str) -> int:
-        """20 unless it was set."""
+        """Return what was set, else 20 or the market's maximum."""
         self._state.account(account)
         self._state.pit(symbol)
         return self._state.leverage(account, symbol)

@@ -66,7 +66,9 @@ class State:
         return account
 
     def leverage(self, account: str, symbol: str) -> int:
-        return self.accounts[account].leverage.get(symbol, DEFAULT_LEVERAGE)
+        """Return what was set, else 20 or the market's maximum."""
+        usual = min(DEFAULT_LEVERAGE, self.pits[symbol].market.max_leverage)
+        return self.accounts[account].leverage.get(symbol, usual)
 
     def margin_mode(self, account: str, symbol: str) -> MarginMode:
         return self.accounts[account].margin_modes.get(symbol, MarginMode.CROSS)

@@ -127,6 +127,17 @@ def test_derivatives_refuse_conditional_orders_outside_of_the_algo_service() -> 
     assert exchange.history.open_orders(ME) == ()
 
 
+def test_where_the_market_has_no_algo_service_a_stop_is_an_order_that_waits() -> None:
+    exchange = perp(50_000, 48_900, algo_conditionals=False)
+    with pytest.raises(Reject) as refused:
+        exchange.orders.submit_algo(ME, STOP)
+    assert refused.value.reason is RejectReason.INVALID_PARAMETER
+    order = exchange.orders.submit(ME, replace(STOP, reduce_only=True))
+    assert (order.is_open, order.is_triggered) == (True, False)
+    minutes(exchange)
+    assert (now(exchange, order).status, held(exchange)) == (OrderStatus.FILLED, 0)
+
+
 def test_an_algo_makes_a_real_order_with_its_own_id_when_it_triggers() -> None:
     exchange = perp(50_000, 48_900)
     algo = exchange.orders.submit_algo(ME, replace(STOP, client_order_id="guard"))

@@ -50,7 +50,7 @@ class Position:
     Attributes:
         quantity: Signed contracts.
         entry_value: Signed cost of what is open, in the quote; exact.
-        entry_price: |entry_value| per unit, rounded to 8 places more than needed; 0 when flat.
+        entry_price: Cost per unit, rounded to 18 places; 0 when flat.
         liquidation_price: Estimate at the present balance; None where there is none.
         isolated_margin: Set aside for it, 0 with cross margin.
     """

@@ -28,6 +28,7 @@ from sandbox.exchange.core.publishing import Publishing
 from sandbox.exchange.core.settlement import Settlement
 from sandbox.exchange.core.state import SCRIPTED, State
 from sandbox.exchange.core.timeline import Timeline
+from sandbox.exchange.core.walking import Walking
 
 
 class Exchange:
@@ -82,8 +83,9 @@ class Exchange:
         state = self._state = State(began_ms, pits)
         margins = Margins(state)
         settlement = Settlement(state, margins)
-        matching = Matching(state, settlement)
-        placing = Placing(state, margins, settlement, matching)
+        walking = Walking(state)
+        matching = Matching(state, settlement, walking)
+        placing = Placing(state, margins, settlement, matching, walking)
         liquidations = Liquidations(state, margins, placing, matching)
         publishing = Publishing(state)
         consequences = Consequences(state, placing, matching, liquidations, publishing)

@@ -6,7 +6,6 @@ first. An account's own orders never trade with each other: the resting one expi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 
@@ -16,7 +15,7 @@ from sandbox.exchange.core.events import (
     OrderUpdated,
     TradePrinted,
 )
-from sandbox.exchange.core.exact import ZERO, add, count, minus, times
+from sandbox.exchange.core.exact import add, count, minus, times
 from sandbox.exchange.core.journal import Act
 from sandbox.exchange.core.kinds import (
     AlgoStatus,
@@ -34,6 +33,7 @@ from sandbox.exchange.core.pit import Pit
 from sandbox.exchange.core.public import PublicTrade
 from sandbox.exchange.core.settlement import Settlement
 from sandbox.exchange.core.state import State
+from sandbox.exchange.core.walking import Walking
 
 _ENDS = {
     TimeInForce.IOC: EndReason.IOC,
@@ -44,42 +44,16 @@ _ENDS = {
 class Matching:
     """Works on orders that are placed and locked already."""
 
-    def __init__(self, state: State, settlement: Settlement) -> None:
+    def __init__(self, state: State, settlement: Settlement, walking: Walking) -> None:
         self._state = state
         self._settlement = settlement
-
-    def walk(self, pit: Pit, taker: Side, limit: int | None) -> Iterator[tuple[int, int, int]]:
-        """Yield what an order could take: (ticks, steps, order id; 0: the crowd), best first."""
-        side = taker.opposite
-        crowd = pit.crowd_levels(side, self._state.now_ms)
-        level = next(crowd, None)
-        prices = pit.resting.side(side).prices()
-        price = next(prices, None)
-        while level is not None or price is not None:
-            from_client = price is not None and (
-                level is None or (price <= level[0] if taker is Side.BUY else price >= level[0])
-            )
-            if from_client and price is not None:
-                if _beyond(taker, price, limit):
-                    return
-                for order_id in pit.resting.side(side).queue(price):
-                    order = self._state.store.orders[order_id]
-                    yield price, pit.steps(order.leaves_quantity), order_id
-                price = next(prices, None)
-            elif level is not None:
-                if _beyond(taker, level[0], limit):
-                    return
-                yield level[0], level[1], 0
-                level = next(crowd, None)
-
-    def would_take(self, pit: Pit, side: Side, ticks: int) -> bool:
-        return next(self.walk(pit, side, ticks), None) is not None
+        self._walking = walking
 
     def execute(self, pit: Pit, order: Order) -> Order:
         """Let an order take what it can, then rest or end as its time in force says."""
         limit = pit.ticks(order.price) if order.order_type.has_limit and order.price else None
         if order.time_in_force is TimeInForce.GTX and limit is not None:
-            if self.would_take(pit, order.side, limit):
+            if self._walking.would_take(pit, order.side, limit):
                 return self.end(pit, order, OrderStatus.EXPIRED, EndReason.POST_ONLY)
         elif order.time_in_force is TimeInForce.FOK and not self._fillable(pit, order, limit):
             return self.end(pit, order, OrderStatus.EXPIRED, EndReason.FOK)
@@ -99,7 +73,7 @@ class Matching:
 
     def _fillable(self, pit: Pit, order: Order, limit: int | None) -> bool:
         wanted = self._wanted(pit, order)
-        for _, steps, maker_id in self.walk(pit, order.side, limit):
+        for _, steps, maker_id in self._walking.walk(pit, order.side, limit):
             if maker_id and self._state.store.orders[maker_id].account == order.account:
                 continue
             wanted -= steps
@@ -128,7 +102,7 @@ class Matching:
         """Return what lies on the way, up to what should suffice; all of it goes or trades."""
         wanted = self._wanted(pit, order)
         reach: list[tuple[int, int, int]] = []
-        for level in self.walk(pit, order.side, limit):
+        for level in self._walking.walk(pit, order.side, limit):
             reach.append(level)
             maker = self._state.store.orders.get(level[2])
             if maker is None:
@@ -299,36 +273,7 @@ class Matching:
         if state.listeners:
             state.emit(AlgoUpdated(state.now_ms, algo.account, algo))
 
-    def cost(self, pit: Pit, side: Side, quantity: Decimal) -> Decimal:
-        """Return what `quantity` would cost (or bring) now, as far as the book goes."""
-        left, total = pit.steps(quantity), ZERO
-        for ticks, steps, _ in self.walk(pit, side, None):
-            size = min(left, steps)
-            total = add(total, pit.value(ticks, pit.amount(size)))
-            left -= size
-            if not left:
-                break
-        return total
-
-    def quantity_for(self, pit: Pit, side: Side, amount: Decimal) -> Decimal:
-        """Return the whole steps that `amount` of the quote buys (at most) or sells for."""
-        left, total = amount, 0
-        for ticks, steps, _ in self.walk(pit, side, None):
-            unit = pit.value(ticks, pit.market.step)
-            size = min(steps, count(left, unit))
-            total += size
-            left = minus(left, times(unit, Decimal(size)))
-            if size < steps:
-                break
-        return pit.amount(total)
-
 
 def fires_up(side: Side, order_type: OrderType) -> bool:
     """Whether a conditional order fires when the price rises to its trigger."""
     return (side is Side.BUY) is order_type.is_stop
-
-
-def _beyond(taker: Side, ticks: int, limit: int | None) -> bool:
-    if limit is None:
-        return False
-    return ticks > limit if taker is Side.BUY else ticks < limit

@@ -171,10 +171,6 @@ class OrderDesk:
         """Raise `Reject` when the order may not become that; nothing stays changed."""
         check_price(pit.market, amended.price, "price")
         self._placing.check_amended(pit, amended)
-        if amended.time_in_force is TimeInForce.GTX and amended.price is not None:
-            ticks = pit.ticks(amended.price)
-            if self._matching.would_take(pit, amended.side, ticks):
-                raise Reject(RejectReason.WOULD_TAKE, "The post-only order would take at once.")
         store, vault = self._state.store, self._state.vault
         ended = replace(order, status=OrderStatus.CANCELED)  # as if it were gone
         store.put(ended)

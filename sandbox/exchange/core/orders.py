@@ -61,12 +61,11 @@ class Order:
     Attributes:
         order_id: Unique over the whole exchange, rising.
         account: Name of the account.
-        quantity: Base units or contracts; grows with the fills of a quote-sized market order.
+        quantity: Base units or contracts; of a quote-sized order what its amount buys or sells.
         filled_quantity, filled_value: Sums over its fills; value in the quote.
         is_triggered: False while a conditional spot order waits for its trigger.
         algo_id: The conditional order that made it, 0 for none.
         working_ms: When it entered the book; 0 before.
-        list_position: Rises with each loss of time priority.
     """
 
     order_id: int

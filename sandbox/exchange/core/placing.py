@@ -26,6 +26,7 @@ from sandbox.exchange.core.pit import Pit
 from sandbox.exchange.core.rejects import Reject, RejectReason
 from sandbox.exchange.core.settlement import Settlement
 from sandbox.exchange.core.state import EXPIRY, Account, State
+from sandbox.exchange.core.walking import Walking
 
 _ACTIVE = {
     OrderType.STOP: OrderType.MARKET,
@@ -40,12 +41,18 @@ class Placing:
     """From a request to an order that rests, waits or has ended."""
 
     def __init__(
-        self, state: State, margins: Margins, settlement: Settlement, matching: Matching
+        self,
+        state: State,
+        margins: Margins,
+        settlement: Settlement,
+        matching: Matching,
+        walking: Walking,
     ) -> None:
         self._state = state
         self._margins = margins
         self._settlement = settlement
         self._matching = matching
+        self._walking = walking
 
     def place(self, account: str, request: OrderRequest, *, algo_id: int = 0) -> Order:
         """Place an order; a refusal is journalled and raised.
@@ -119,12 +126,16 @@ class Placing:
         if order.reduce_only and order.is_triggered and not state.holdings.reducible(order):
             text = "There is no position that the order would reduce."
             raise Reject(RejectReason.REDUCE_ONLY, text)
-        if request.time_in_force is TimeInForce.GTX and order.price is not None:
-            ticks = pit.ticks(order.price)
-            if order.is_triggered and self._matching.would_take(pit, order.side, ticks):
-                raise Reject(RejectReason.WOULD_TAKE, "The post-only order would take at once.")
+        self._check_post_only(pit, order)
         self.check_funds(pit, order)
         return order
+
+    def _check_post_only(self, pit: Pit, order: Order) -> None:
+        if order.time_in_force is not TimeInForce.GTX or order.price is None:
+            return
+        ticks = pit.ticks(order.price)
+        if order.is_triggered and self._walking.would_take(pit, order.side, ticks):
+            raise Reject(RejectReason.WOULD_TAKE, "The post-only order would take at once.")
 
     def check_side(self, owner: Account, pit: Pit, request: OrderRequest) -> None:
         """Raise POSITION_SIDE when the side does not fit the account's position mode."""
@@ -150,7 +161,7 @@ class Placing:
         if request.quantity is not None:
             return request.quantity
         if request.quote_quantity is not None:
-            quantity = self._matching.quantity_for(pit, request.side, request.quote_quantity)
+            quantity = self._walking.quantity_for(pit, request.side, request.quote_quantity)
             check_quantity(pit.market, quantity, is_market=True)
             return quantity
         held = self._state.holdings.get(account, request.symbol, request.position_side)
@@ -196,7 +207,7 @@ class Placing:
             return
         asset, amount = self._settlement.needed(pit, order)
         if order.side is Side.BUY and order.order_type is OrderType.MARKET:
-            amount = self._matching.cost(pit, order.side, order.quantity)
+            amount = self._walking.cost(pit, order.side, order.quantity)
             if not pit.market.fees_in_received:
                 amount = add(amount, fee(amount, pit.market.taker_fee))
         free = state.vault.free(order.account, Wallet.SPOT, asset)
@@ -257,3 +268,4 @@ class Placing:
         """Raise `Reject` when an order may not become what it would after an amendment."""
         check_quantity(pit.market, order.quantity, is_market=False)
         check_notional(pit, order.quantity, order.price)
+        self._check_post_only(pit, order)

@@ -13,7 +13,7 @@ from engine.venues.ccxt.breaker import Breaker, BreakerPolicy, BreakerState
 from engine.venues.ccxt.budget import RateBudget
 from engine.venues.ccxt.budget import Urgency as Urgency
 from engine.venues.ccxt.streams.tasks import within
-from engine.venues.ccxt.verdicts import Verdict, judged
+from engine.venues.ccxt.verdicts import Verdict, in_words, judged
 
 T = TypeVar("T")
 
@@ -242,7 +242,7 @@ class Gate:
     ) -> None:
         verdict = self._judge(exc)
         if verdict is Verdict.FAILED:
-            breaker.failed(_one_line(exc))
+            breaker.failed(in_words(exc))
             return
         self._answered(breaker, began)
         if verdict is Verdict.LIMITED:
@@ -254,7 +254,7 @@ class Gate:
         named = _retry_after(headers)
         seconds = self._pause.next() if named is None else named
         self._budget.hold(seconds)
-        _log.warning("the venue asks for a pause", seconds=seconds, reason=_one_line(exc))
+        _log.warning("the venue asks for a pause", seconds=seconds, reason=in_words(exc))
 
     def _answered(self, breaker: Breaker, began: float) -> None:
         breaker.succeeded()
@@ -285,7 +285,3 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
             except ValueError:
                 return None
     return None
-
-
-def _one_line(exc: Exception) -> str:
-    return " ".join(f"{type(exc).__name__} {exc}".split())[:120]

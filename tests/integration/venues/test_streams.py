@@ -78,15 +78,31 @@ async def test_a_frozen_account_stream_is_noticed_and_nothing_is_lost(spot: Stre
     assert [fill.trade_id for fill in spot.fills()] == [str(fill.trade_id) for fill in theirs]
 
 
-async def test_frozen_prices_are_noticed_and_the_bars_come_over_rest(spot: Streamed) -> None:
+@pytest.mark.parametrize("effect", [Effect.FREEZE, Effect.SILENT_CUT])
+async def test_dead_prices_are_noticed_and_the_bars_come_over_rest(
+    spot: Streamed, effect: Effect
+) -> None:
     await spot.move_until(lambda: len(spot.bars()) >= 2)
     spot.server.exchange.faults.add(
-        Rule(name="frozen", operation="stream.market", effect=Effect.FREEZE, remaining=1)
+        Rule(name="dead", operation="stream.market", effect=effect, remaining=1)
     )
     await spot.move_until(lambda: False in spot.connections(), seconds=200)
     spot.server.exchange.faults.clear()
     await spot.move_until(lambda: spot.connections()[-1:] == [True])
     await spot.move(130)
+    starts = [bar.timestamp for bar in spot.bars() if bar.instrument_id == "BTC/USDT"]
+    assert [late - early for early, late in pairwise(starts)] == [MINUTE.delta] * (len(starts) - 1)
+
+
+async def test_a_polite_end_of_the_connection_as_after_a_day_is_followed_by_a_new_one(
+    spot: Streamed,
+) -> None:
+    await spot.move_until(lambda: len(spot.bars()) >= 2)
+    spot.server.server.binance.hang_up()
+    await spot.move_until(lambda: spot.connections() == [False, True])
+    spot.server.exchange.hands.manual_trade(ACCOUNT, "BTCUSDT", Side.BUY, Decimal("0.01"))
+    await spot.move_until(spot.fills, seconds=5)
+    await spot.move_until(lambda: len(spot.bars()) >= 6)
     starts = [bar.timestamp for bar in spot.bars() if bar.instrument_id == "BTC/USDT"]
     assert [late - early for early, late in pairwise(starts)] == [MINUTE.delta] * (len(starts) - 1)
 

@@ -30,17 +30,17 @@ class Tap:
         faults: The library's own base exception; the system's are added.
 
     Attributes:
-        faults: What a watch may raise when a connection or a subscription fails.
+        faults: What a watch may raise when a connection or a subscription fails; the library's
+            own stumbling over an unexpected answer is no reason to stop trading.
     """
 
     def __init__(
         self, client: StreamClient, *, wall: WallClock, faults: tuple[type[Exception], ...]
     ) -> None:
-        self.faults: tuple[type[Exception], ...] = (*faults, OSError, TimeoutError)
+        self.faults: tuple[type[Exception], ...] = (*faults, OSError, RuntimeError, *GARBAGE)
         self.last_message_at: datetime | None = None
         self._client = client
         self._wall = wall
-        self._garbage: tuple[type[Exception], ...] = (*GARBAGE, *self.faults)
         self._early: list[Listener] = []
         self._late: list[Listener] = []
         self._openings: list[Callable[[], None]] = []
@@ -119,7 +119,7 @@ class Tap:
         def guarded(data: object) -> None:
             try:
                 read(data)
-            except self._garbage as exc:
+            except self.faults as exc:
                 problem = f"{type(exc).__name__}: {exc}"
                 _log.warning("a frame can't be read", frame=repr(data)[:200], problem=problem)
                 socket.on_error(StreamCut("a frame could not be read"))

@@ -1,7 +1,6 @@
 """Keeps one subscription alive: watches, dials again with back-off, and cuts what is silent."""
 
 import asyncio
-import re
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -14,12 +13,11 @@ from engine.venues.ccxt.streams.link import Link
 from engine.venues.ccxt.streams.quirks import StreamPolicy
 from engine.venues.ccxt.streams.tap import Listener, Tap
 from engine.venues.ccxt.streams.tasks import within
+from engine.venues.ccxt.verdicts import in_words
 
 T = TypeVar("T")
 Watch = Callable[[], Coroutine[Any, Any, object]]
 Watches = list[tuple[str, Watch]]  # each part of a stream, as people read it, and its watch
-
-_ADDRESS = re.compile(r"\w+://[^\s'\"]+")
 
 _log = structlog.get_logger(__name__)
 
@@ -38,15 +36,6 @@ class Surroundings:
         return Backoff(
             first=self.policy.first_pause, longest=self.policy.longest_pause, draw=self.draw
         )
-
-
-def in_words(exc: Exception) -> str:
-    """Return what an exception says in one short line, without the addresses in it.
-
-    They hold session keys and signatures.
-    """
-    words = _ADDRESS.sub("the exchange", " ".join(str(exc).split()))
-    return words[:160] or type(exc).__name__
 
 
 def chunks(items: Sequence[T], size: int) -> list[list[T]]:

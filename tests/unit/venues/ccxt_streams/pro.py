@@ -93,6 +93,7 @@ class FakePro:
         self.handle_message = self._handle
         self.client = self._client
         self.on_connected = self._opened
+        self.ws_dial_delay = lambda url: 30.0
         self.parse_order_book_bids_asks = lambda levels: levels
 
     # what the library does

@@ -140,6 +140,14 @@ async def test_an_order_that_ended_meanwhile_is_looked_up(world: AccountWorld) -
     assert world.rest.looked_up == ["7"]
 
 
+async def test_an_order_too_new_for_the_list_is_not_looked_up(world: AccountWorld) -> None:
+    await world.wall.advance(4)  # a second before REST is asked
+    world.client.send({"order": order(world.wall.now())})
+    await world.wall.advance(30)
+    assert world.rest.asked
+    assert world.rest.looked_up == []
+
+
 async def test_while_the_stream_is_down_the_account_is_asked_every_few_seconds(
     world: AccountWorld,
 ) -> None:

@@ -327,6 +327,10 @@ async def test_the_library_pings_often_enough_to_notice_a_dead_connection(world:
     assert world.client.streaming["keepAlive"] == 10_000
 
 
+async def test_the_librarys_own_pauses_between_dials_do_not_add_to_ours(world: BarWorld) -> None:
+    assert world.client.ws_dial_delay("wss://venue.test/ws") == 0
+
+
 async def test_what_people_are_told_holds_no_address_of_the_connection(world: BarWorld) -> None:
     secret = "wss://venue.test/ws/pqia91ma19a5s61cv6a81va65sdf19v8a65a1"
     world.client.drop(f"Connection to {secret} timed out")

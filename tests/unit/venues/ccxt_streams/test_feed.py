@@ -237,11 +237,30 @@ async def test_a_programming_error_in_a_stream_reaches_the_consumer() -> None:
     async def broken(*given: object) -> None:
         raise ZeroDivisionError("bug")
 
-    whole.prices.watch_ohlcv_for_symbols = broken  # type: ignore[method-assign]
+    whole.history.last = broken  # type: ignore[assignment, method-assign]
+    told = asyncio.ensure_future(anext(whole.venue()))
+    await whole.wall.advance(63)
     with pytest.raises(ExceptionGroup) as caught:
-        await anext(whole.venue())
+        await told
     assert caught.group_contains(ZeroDivisionError)
     assert whole.wall.sleeping == 0
+
+
+async def test_the_librarys_own_stumbling_is_a_break_and_not_the_end() -> None:
+    whole = Whole()
+    watch, stumbles = whole.prices.watch_ohlcv_for_symbols, [KeyError("spot"), RuntimeError("x")]
+
+    async def stumbling(*given: object) -> Any:
+        if stumbles:
+            raise stumbles.pop()
+        return await watch(*given)
+
+    whole.prices.watch_ohlcv_for_symbols = stumbling  # type: ignore[method-assign]
+    feed = whole.venue()
+    assert (await anext(feed)).connected is False
+    await whole.wall.advance(20)
+    assert (await anext(feed)).connected is True
+    await feed.close()
 
 
 async def test_books_and_trades_of_all_markets_are_told_and_each_once() -> None:

@@ -1,8 +1,10 @@
 """Streams of the ccxt venue from the scripted exchange: unmodified ccxt over real sockets."""
 
+import random
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -165,3 +167,73 @@ async def test_books_are_whole_again_after_a_cut() -> None:
             book.instrument_id.replace("/", ""), len(book.bids)
         )
         assert book.bids == tuple(depth.bids)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "seed"), [(MarketKind.SPOT, 3), (MarketKind.LINEAR, 4)])
+async def test_in_a_storm_of_faults_every_fill_is_told_once_and_no_bar_is_wrong(
+    kind: MarketKind, seed: int
+) -> None:
+    draw, suffix = random.Random(seed), "" if kind is MarketKind.SPOT else "-PERP"
+    async with streamed(kind) as world:
+        exchange = world.server.exchange
+        await world.move(2)
+        for minute in range(4):
+            exchange.faults.add(*(_fault(draw, f"{minute}.{number}") for number in range(2)))
+            if draw.random() < 0.5:
+                world.server.server.binance.cut()
+            for _ in range(60):
+                if draw.random() < 0.1:
+                    market = draw.choice(["BTCUSDT", "ETHUSDT"]) + suffix
+                    side = draw.choice([Side.BUY, Side.SELL])
+                    exchange.hands.manual_trade(ACCOUNT, market, side, Decimal("0.01"))
+                await world.move(1)
+        exchange.faults.clear()
+        await world.move(130)
+        theirs = [
+            (fill.symbol, str(fill.trade_id))
+            for market in ("BTCUSDT", "ETHUSDT")
+            for fill in exchange.history.fills(ACCOUNT, market + suffix)
+        ]
+        ours = [(_market(fill, suffix), str(fill.trade_id)) for fill in world.fills()]
+        assert sorted(ours) == sorted(theirs)
+        for bar in world.bars():
+            start_ms = to_ms(bar.timestamp)
+            (real,) = exchange.data.bars(_market(bar, suffix), start_ms=start_ms, limit=1)
+            assert (bar.close, bar.volume) == (real.close, real.volume)
+        assert world.venue.vitals().connected
+        assert world.connections() == [False, True] * (len(world.connections()) // 2)
+
+
+def _market(told: Any, suffix: str) -> str:
+    base, _, _ = told.instrument_id.partition("/")
+    return f"{base}USDT{suffix}"
+
+
+def _fault(draw: random.Random, name: str) -> Rule:
+    if draw.random() < 0.6:
+        return Rule(
+            name=name,
+            operation=draw.choice(["stream.user", "stream.market"]),
+            effect=draw.choice(
+                [
+                    *(Effect.DUPLICATE, Effect.REORDER, Effect.DROP, Effect.DELAY),
+                    *(Effect.FREEZE, Effect.CUT, Effect.SILENT_CUT),
+                ]
+            ),
+            probability=draw.choice([0.05, 0.3, 1]),
+            remaining=draw.choice([1, 3, 20]),
+            delay_ms=draw.choice([500, 3_000, 20_000]),
+        )
+    return Rule(
+        name=name,
+        operation=draw.choice(["query", "public", "*"]),
+        effect=draw.choice(
+            [
+                *(Effect.LOSE_REQUEST, Effect.LOSE_REPLY, Effect.RATE_LIMITED),
+                *(Effect.SERVER_ERROR, Effect.MAINTENANCE, Effect.CLOCK_REFUSED),
+            ]
+        ),
+        probability=0.5,
+        remaining=draw.choice([1, 5, 20]),
+    )

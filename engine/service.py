@@ -1,7 +1,7 @@
 """The engine as a running service: the venue's stream and due times in, handlers called."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,11 +32,13 @@ from engine.handlers.commands import Audited
 from engine.handlers.deadman import DeadMan
 from engine.handlers.differences import Answers
 from engine.handlers.doubts import Doubts
+from engine.handlers.feeds import Feeds
 from engine.handlers.fills import Fills
 from engine.handlers.flows import Flows
 from engine.handlers.halt import Halt
 from engine.handlers.housekeeping import Housekeeping
 from engine.handlers.jobs import Jobs, JobSpec
+from engine.handlers.lanes import Lanes
 from engine.handlers.netting import Netting
 from engine.handlers.orders import Orders
 from engine.handlers.positions import Positions
@@ -60,6 +62,8 @@ from engine.ports import (
 from engine.queries import Queries
 
 _log = structlog.get_logger(__name__)
+
+_ASK_FOR_GAPS_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +120,8 @@ class EngineService:
         self._halt = Halt(desk, self._orders)
         figures = Figures(desk)
         self._reporting = Reporting(desk, figures)
-        self._bars = BarCloses(desk, self._orders, self._protection, self._runs)
+        self._feeds = Feeds(desk, self._protection)
+        self._bars = BarCloses(desk, self._orders, self._protection, self._runs, self._feeds)
         self._doubts = Doubts(desk, self._orders, self._protection, self._bars.follow_up)
         catching_up = CatchingUp(desk, self._orders, self._fills, self._flows, self._bars.follow_up)
         self._reconciler = Reconciler(desk, catching_up, self._protection)
@@ -198,6 +203,7 @@ class EngineService:
         ]
         if not self.desk.venue.capabilities.replayed:
             wanted.append(("watch", 1, self._watch))
+            wanted.append(("gaps", _ASK_FOR_GAPS_SECONDS, self._feeds.retry))
         if settings.dead_man_seconds:
             every = max(settings.dead_man_seconds // 3, 1)
             wanted.append(("dead-man timer", every, self._dead_man.renew))
@@ -258,10 +264,26 @@ class EngineService:
             for run in self.desk.runs.values()
             for instrument_id in run.instrument_ids
         }
-        async for message in self.desk.venue.stream(sorted(subscriptions)):
+        messages = self.desk.venue.stream(sorted(subscriptions))
+        if self.desk.venue.capabilities.replayed:
+            await self._play(messages)
+        else:
+            await self._listen(messages)
+
+    async def _play(self, messages: AsyncIterator[VenueMessage]) -> None:
+        """Handle one message after the other: the recorded market waits for each."""
+        async for message in messages:
             await self.take(message)
             if self._settings.stop_at_end and type(message) is ReplayEnded:
                 return
+
+    async def _listen(self, messages: AsyncIterator[VenueMessage]) -> None:
+        """Handle what a live market tells, in lanes: it waits for nobody."""
+        async with asyncio.TaskGroup() as group:
+            lanes = Lanes(self.take, group)
+            async for message in messages:
+                lanes.put(message)
+            lanes.close()
 
     async def _close(self) -> None:
         await self._dead_man.disarm()

@@ -15,6 +15,7 @@ from typing import TypedDict
 from engine.desk.activity import Activity
 from engine.desk.outside import Outside
 from engine.domain.accounts import Account, Latch, TradingMode, TradingState
+from engine.domain.bars import Bar, Timeframe
 from engine.domain.differences import Difference, ReconciliationMark
 from engine.domain.entries import LedgerEntry
 from engine.domain.ids import (
@@ -118,6 +119,7 @@ class Desk:
         section: The account's one serial section: sizing, risk, reservation and the commit of
             intents happen inside it. Requests to the venue and to strategies do not.
         loaded: What the host learned of each run it has loaded.
+        newest: The newest bar of each series that the strategies have.
         orders: Orders that have not ended, by id, oldest first.
         recent: Ended ones, newest last.
         curve, drawdown: Equity at the stored marks, and how far it is below its peak.
@@ -158,6 +160,7 @@ class Desk:
         self.loaded: dict[RunId, LoadedRun] = {}
         self.plans: dict[PlanKey, ExitPlanState] = {}
         self.marks: dict[InstrumentId, Mark] = {}
+        self.newest: dict[tuple[InstrumentId, Timeframe], Bar] = {}
         self.rates = RateBook(account.reporting, instruments, self.marks)
         self.latch: Latch | None = None
         self.blocked: dict[InstrumentId, str] = {}
@@ -376,6 +379,15 @@ class Desk:
         self.apply(changes)
         for event in changes.events:
             await self.bus.publish(event)
+
+    def note_newest(self, bar: Bar) -> bool:
+        """Note a bar that the strategies have; False where a newer one, or the same, is known."""
+        series = (bar.instrument_id, bar.timeframe)
+        known = self.newest.get(series)
+        if known is not None and bar.timestamp <= known.timestamp:
+            return False
+        self.newest[series] = bar
+        return True
 
     def note_equity(self, mark: EquityMark) -> None:
         """Take a stored mark into the curve; an incomplete one is a gap in it."""

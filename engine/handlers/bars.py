@@ -17,6 +17,7 @@ from engine.domain.records import ExitPlanState
 from engine.domain.runs import Run, StandingTarget
 from engine.execution.exits import replanned
 from engine.execution.intents import IntentContext, build_orders, followed
+from engine.handlers.feeds import Feeds
 from engine.handlers.orders import Orders
 from engine.handlers.protection import Protection, ProtectiveOrders
 from engine.handlers.runs import Runs
@@ -28,11 +29,14 @@ from engine.ports import BarsClosed, Evaluation
 class BarCloses:
     """From closed bars to orders on their way."""
 
-    def __init__(self, desk: Desk, orders: Orders, protection: Protection, runs: Runs) -> None:
+    def __init__(
+        self, desk: Desk, orders: Orders, protection: Protection, runs: Runs, feeds: Feeds
+    ) -> None:
         self._desk = desk
         self._orders = orders
         self._protection = protection
         self._runs = runs
+        self._feeds = feeds
         self._active: dict[tuple[InstrumentId, Timeframe], tuple[RunId, ...]] = {}
         self._active_of: dict[RunId, Run] = {}
         self._rules = SizingRules(
@@ -43,16 +47,17 @@ class BarCloses:
     async def closed(self, message: BarsClosed) -> None:
         """Take in the bars of one instant."""
         desk = self._desk
-        for bar in message.bars:
+        bars = await self._feeds.arrived(message.bars)
+        for bar in bars:
             desk.marks[bar.instrument_id] = Mark(bar.close, message.time)
         if desk.plans:
-            await self._protection.on_bars(message.bars)
+            await self._protection.on_bars(bars)
         if desk.orders:
             await self.expire(message.time)
-        due = self._due(message.bars)
+        due = await self._feeds.deciding(self._due(bars), bars)
         if due:
             positions = self._positions(due) if desk.plans else ()
-            evaluations = await desk.host.evaluate(due, message.bars, positions)
+            evaluations = await desk.host.evaluate(due, bars, positions)
             for evaluation in evaluations:  # a loop, not any(): half a million bars pass here
                 if evaluation.signals or evaluation.failure or evaluation.adjustments:
                     await self.act(evaluations)

@@ -3,6 +3,7 @@
 A strategy never acts across a bar that nobody knows (SEMANTICS 6). Exits go on.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -32,61 +33,68 @@ class Feeds:
     def __init__(self, desk: Desk, protection: Protection) -> None:
         self._desk = desk
         self._protection = protection
-        self._last: dict[Series, Bar] = {}
+        self._one_asks = asyncio.Lock()
         self._gaps: dict[Series, tuple[datetime, ...]] = {}
         self._before: dict[Series, Bar] = {}  # the bar before each gap
 
-    async def arrived(self, bars: Iterable[Bar]) -> tuple[Bar, ...]:
+    async def arrived(self, bars: tuple[Bar, ...]) -> tuple[Bar, ...]:
         """Take note of bars that closed; fetch what is missing before them.
 
         Returns those that are new, oldest first: a bar told again, or an older one, is left out.
         """
         if self._desk.venue.capabilities.replayed:
-            return tuple(bars)
+            return bars
         fresh: list[Bar] = []
         for bar in bars:
             series = (bar.instrument_id, bar.timeframe)
-            last = self._last.get(series)
-            if last is not None and bar.timestamp <= last.timestamp:
+            last = self._desk.newest.get(series)
+            if not self._desk.note_newest(bar):
                 continue
             if last is not None:
                 await self._join(series, last, bar)
-            self._last[series] = bar
             fresh.append(bar)
         return tuple(fresh)
+
+    async def deciding(self, run_ids: tuple[RunId, ...], bars: Sequence[Bar]) -> tuple[RunId, ...]:
+        """Return those of the runs that may decide on `bars`.
+
+        Where none may, the strategies are given the bars here: nobody else will.
+        """
+        if not self._gaps:
+            return run_ids
+        ready = tuple(run_id for run_id in run_ids if not self._is_waiting(run_id))
+        if run_ids and not ready:
+            for bar in bars:
+                await self._feed((bar.instrument_id, bar.timeframe), (bar,))
+        return ready
+
+    def _is_waiting(self, run_id: RunId) -> bool:
+        loaded = self._desk.loaded.get(run_id)
+        return loaded is not None and self.waits(self._desk.runs[run_id], loaded.warmup_bars)
 
     def waits(self, run: Run, warmup_bars: int) -> bool:
         """Tell whether a run would look across a bar that nobody knows."""
         for (instrument_id, frame), gap in self._gaps.items():
             if instrument_id not in run.instrument_ids:
                 continue
-            seen_since = self._last[instrument_id, frame].timestamp - gap[-1]
+            seen_since = self._desk.newest[instrument_id, frame].timestamp - gap[-1]
             if seen_since <= warmup_bars * frame.delta:
                 return True
         return False
 
-    def known(self, bars: Bars) -> None:
-        """Note the newest bar of a history that was given to the strategies."""
-        if not len(bars):
-            return
-        newest = bars.bar(-1)
-        series = (newest.instrument_id, newest.timeframe)
-        last = self._last.get(series)
-        if last is None or last.timestamp < newest.timestamp:
-            self._last[series] = newest
-
     async def retry(self, due: datetime) -> None:
         """Ask again for every gap that stands."""
-        for series in list(self._gaps):
-            await self._fill(series, self._gaps[series], self._before[series])
+        async with self._one_asks:
+            for series in list(self._gaps):
+                await self._fill(series, self._gaps[series], self._before[series])
 
     async def _join(self, series: Series, last: Bar, bar: Bar) -> None:
         absent = starts_between(last.timestamp, bar.timestamp, bar.timeframe)
         if not absent:
             return
-        known_before = self._before.get(series, last)
-        unknown = (*self._gaps.get(series, ()), *absent)
-        left = await self._fill(series, unknown, known_before)
+        async with self._one_asks:
+            unknown = (*self._gaps.get(series, ()), *absent)
+            left = await self._fill(series, unknown, self._before.get(series, last))
         new = [start for start in left if start in absent]
         if new:
             marks = [quiet(last, start, BarState.MISSING) for start in new]
@@ -141,12 +149,3 @@ class Feeds:
             for run in self._desk.runs.values()
             if run.is_active and instrument_id in run.instrument_ids and run.timeframe == frame
         )
-
-    def waiting(self) -> frozenset[RunId]:
-        """Return the active runs that a gap keeps from deciding."""
-        found = set()
-        for run in self._desk.runs.values():
-            loaded = self._desk.loaded.get(run.id)
-            if loaded is not None and run.is_active and self.waits(run, loaded.warmup_bars):
-                found.add(run.id)
-        return frozenset(found)

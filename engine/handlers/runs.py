@@ -354,4 +354,5 @@ async def load(desk: Desk, run: Run) -> LoadedRun:
             )
             if len(bars):
                 await desk.host.feed([bars])
+                desk.note_newest(bars.bar(-1))
     return loaded

@@ -60,11 +60,12 @@ class Feed:
         await self.bench.until(0)
         self.bench.desk.venue = self.venue
         self.bench.host.fed.clear()
+        self.bench.desk.newest.clear()
         protection = Protection(self.bench.desk, Orders(self.bench.desk))
         self.feeds = Feeds(self.bench.desk, protection)
 
     async def arrive(self, *numbers: int) -> list[int]:
-        taken = await self.feeds.arrived([bar(number) for number in numbers])
+        taken = await self.feeds.arrived(tuple(bar(number) for number in numbers))
         return [self.number(one.timestamp) for one in taken]
 
     def has(self, numbers: Iterable[int]) -> None:
@@ -166,6 +167,17 @@ async def test_a_second_hole_joins_the_first(feed: Feed) -> None:
     assert not feed.waits()
 
 
+async def test_a_waiting_run_is_given_the_bars_and_not_asked(feed: Feed) -> None:
+    runs = (run().id,)
+    await feed.arrive(1)
+    assert await feed.feeds.deciding(runs, (bar(1),)) == runs
+    feed.venue.is_down = True
+    await feed.arrive(3)
+    feed.bench.host.fed.clear()
+    assert await feed.feeds.deciding(runs, (bar(3),)) == ()
+    assert feed.fed() == [(3, BarState.FINAL)]
+
+
 async def test_a_gap_older_than_the_warm_up_no_longer_matters(feed: Feed) -> None:
     await feed.arrive(1)
     feed.venue.is_down = True
@@ -177,7 +189,7 @@ async def test_a_gap_older_than_the_warm_up_no_longer_matters(feed: Feed) -> Non
 
 
 async def test_what_was_given_as_history_is_where_the_feed_goes_on(feed: Feed) -> None:
-    feed.feeds.known(Bars.from_bars(BTC, FRAME, [bar(1), bar(2)]))
+    feed.bench.desk.newest[BTC, FRAME] = bar(2)
     feed.has(range(1, 6))
     assert await feed.arrive(2) == []
     assert await feed.arrive(5) == [5]

@@ -135,7 +135,8 @@ class ExchangeServer:
     def start_pump(self) -> None:
         """Let the exchange move with the wall, if the settings want it."""
         if self.settings.pump_every_s is not None and self._pump_task is None:
-            pump = self._pump(self.settings.pump_every_s)
+            anchor = (self._wall_ms(), self.exchange.now_ms)
+            pump = self._pump(self.settings.pump_every_s, *anchor)
             self._pump_task = asyncio.get_running_loop().create_task(pump, name="exchange-pump")
             self._pump_task.add_done_callback(_report_failure)
 
@@ -147,8 +148,7 @@ class ExchangeServer:
             with suppress(asyncio.CancelledError):
                 await task
 
-    async def _pump(self, every_s: float) -> None:
-        started, opened = self._wall_ms(), self.exchange.now_ms
+    async def _pump(self, every_s: float, started: int, opened: int) -> None:
         while True:
             passed = (self._wall_ms() - started) * self.settings.speed
             to_ms = opened + int(passed)

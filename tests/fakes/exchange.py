@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -75,6 +76,11 @@ class ScriptedVenue:
     def listeners(self) -> list[str]:
         """What clients are subscribed to: streams by name, accounts as `user:NAME`."""
         return self.server.binance.subscriptions()
+
+    @property
+    def requests(self) -> Counter[str]:
+        """How often each was asked so far, as "GET /api/v3/openOrders"; lost ones count."""
+        return self.server.binance.requests.counts
 
     async def until_heard(self, number: int = 1) -> None:
         """Wait until clients have at least that many subscriptions."""

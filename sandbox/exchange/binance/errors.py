@@ -52,15 +52,6 @@ def unavailable() -> ApiError:
     )
 
 
-def unexpected_response() -> ApiError:
-    """Return -1006: an answer from within was not understood, the outcome is unknown."""
-    return ApiError(
-        -1006,
-        "An unexpected response was received from the message bus. Execution status unknown.",
-        status=500,
-    )
-
-
 def backend_timeout() -> ApiError:
     """Return -1007: no answer from within, the outcome is unknown."""
     return ApiError(
@@ -146,11 +137,6 @@ def bad_symbol() -> ApiError:
 def no_listen_key() -> ApiError:
     """Return -1125."""
     return ApiError(-1125, "This listenKey does not exist.")
-
-
-def order_rejected(text: str) -> ApiError:
-    """Return -2010 with one of its many texts."""
-    return ApiError(-2010, text)
 
 
 def unknown_order() -> ApiError:

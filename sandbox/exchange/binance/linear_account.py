@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from sandbox.exchange.binance import errors, linear_views, words
+from sandbox.exchange.binance import errors, linear_money, words
 from sandbox.exchange.binance.errors import ApiError
 from sandbox.exchange.binance.part import Call
 from sandbox.exchange.binance.refusals import translated
@@ -45,10 +45,10 @@ def _account(call: Call, positions: list[Position]) -> JsonObject:
         "updateTime": 0,
         "multiAssetsMargin": False,
         "tradeGroupId": -1,
-        **linear_views.total_view(margins),
-        "assets": [linear_views.margin_view(state, now) for state in margins],
+        **linear_money.total_view(margins),
+        "assets": [linear_money.margin_view(state, now) for state in margins],
         "positions": [
-            linear_views.account_position_view(item, call.scale(item.symbol), call.part.shown)
+            linear_money.account_position_view(item, call.scale(item.symbol), call.part.shown)
             for item in positions
         ],
     }
@@ -57,7 +57,7 @@ def _account(call: Call, positions: list[Position]) -> JsonObject:
 def balance(call: Call) -> Json:
     """List the assets."""
     now = call.part.shown_now()
-    return [linear_views.balance_view(state, now) for state in _margins(call)]
+    return [linear_money.balance_view(state, now) for state in _margins(call)]
 
 
 def _all_positions(call: Call) -> list[Position]:
@@ -73,7 +73,7 @@ def _all_positions(call: Call) -> list[Position]:
 def position_risk_v2(call: Call) -> Json:
     """List positions with leverage and margin type, flat ones included."""
     return [
-        linear_views.risk_view(item, call.scale(item.symbol), call.part.shown, version=2)
+        linear_money.risk_view(item, call.scale(item.symbol), call.part.shown, version=2)
         for item in _all_positions(call)
     ]
 
@@ -81,7 +81,7 @@ def position_risk_v2(call: Call) -> Json:
 def position_risk_v3(call: Call) -> Json:
     """List open positions."""
     return [
-        linear_views.risk_view(item, call.scale(item.symbol), call.part.shown, version=3)
+        linear_money.risk_view(item, call.scale(item.symbol), call.part.shown, version=3)
         for item in _all_positions(call)
         if item.quantity
     ]
@@ -222,7 +222,7 @@ def income(call: Call) -> Json:
         limit=call.params.limit(100, 1000),
     )
     return [
-        linear_views.income_view(flow, call.wire(flow.symbol), call.part.shown)
+        linear_money.income_view(flow, call.wire(flow.symbol), call.part.shown)
         for flow in found
         if flow.wallet is Wallet.LINEAR and flow.amount != Decimal(0)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sandbox.exchange.binance import errors, linear_views
 from sandbox.exchange.binance.errors import ApiError
-from sandbox.exchange.binance.linear_orders import read_request
+from sandbox.exchange.binance.linear_requests import read_request
 from sandbox.exchange.binance.part import Call
 from sandbox.exchange.binance.refusals import translated
 from sandbox.exchange.binance.wirejson import Json, JsonObject

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -62,6 +63,7 @@ class Requests:
         self.exchange = exchange
         self.parts = parts
         self.endpoints = dict(ENDPOINTS)
+        self.counts: Counter[str] = Counter()  # by method and path, lost requests included
         self._acted = acted
         self._wait_until = wait_until
         self._ahead_ms = ahead_ms
@@ -73,6 +75,7 @@ class Requests:
 
     async def answer(self, ask: Ask) -> Answer | None:
         """Carry a request out; None means that the line is cut without an answer."""
+        self.counts[f"{ask.endpoint.method} {ask.endpoint.path}"] += 1
         fault = self.exchange.faults.draw(
             ask.endpoint.operation, self._symbol(ask), self.account_of(ask.api_key)
         )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sandbox.exchange.binance import linear_views, spot_views, words
+from sandbox.exchange.binance import linear_events, spot_events, words
 from sandbox.exchange.binance.delivery import Delivery
 from sandbox.exchange.binance.part import Part
 from sandbox.exchange.binance.sockets import Socket
@@ -63,7 +63,6 @@ class UserStreams:
         self._listeners: dict[int, _Listener] = {}
         self._numbers = 0
         self._pending: _AccountUpdate | None = None
-        self.cancel_names: dict[int, str] = {}
 
     def add(
         self,
@@ -150,21 +149,20 @@ class UserStreams:
         part = self._part_of(order.symbol)
         if part.kind is MarketKind.SPOT:
             wire = part.wires[order.symbol]
-            cancel = self.cancel_names.pop(order.order_id, "") or cancel_name(order)
-            frame = spot_views.execution_report(event, wire, part.shown, cancel)
+            frame = spot_events.execution_report(event, wire, part.shown, cancel_name(order))
             self.tell(event.account, part.kind, frame, order.symbol)
             return
         scale = part.scales[order.symbol]
         if fill is not None and order.origin not in _FORCED:
-            lite = linear_views.trade_lite(event, fill, scale, part.shown)
+            lite = linear_events.trade_lite(event, fill, scale, part.shown)
             self.tell(event.account, part.kind, lite, order.symbol)
-        frame = linear_views.order_trade_update(event, scale, part.shown)
+        frame = linear_events.order_trade_update(event, scale, part.shown)
         self.tell(event.account, part.kind, frame, order.symbol)
 
     def _algo(self, event: AlgoUpdated) -> None:
         symbol = event.algo.symbol
         part = self._part_of(symbol)
-        frame = linear_views.algo_update(
+        frame = linear_events.algo_update(
             event, part.scales[symbol], part.shown, self._made(part, event.algo)
         )
         self.tell(event.account, part.kind, frame, symbol)
@@ -182,9 +180,9 @@ class UserStreams:
         at_ms = part.shown(event.time_ms)
         for flow in event.flows:
             if flow.reason in _MOVED:
-                frame = spot_views.balance_update(flow.asset, flow.amount, at_ms)
+                frame = spot_events.balance_update(flow.asset, flow.amount, at_ms)
                 self.tell(event.account, part.kind, frame)
-        frame = spot_views.account_position(event, part.shown)
+        frame = spot_events.account_position(event, part.shown)
         self.tell(event.account, part.kind, frame, event.symbol)
 
     def _margin_call(self, event: MarginCalled) -> None:
@@ -245,11 +243,11 @@ class UserStreams:
         part = self._parts[MarketKind.LINEAR]
         at_ms = part.shown(update.time_ms)
         balances: JsonList = [
-            linear_views.stream_balance(balance, change)
+            linear_events.stream_balance(balance, change)
             for balance, change in update.balances.values()
         ]
         positions: JsonList = [
-            linear_views.stream_position(position, part.scales[position.symbol])
+            linear_events.stream_position(position, part.scales[position.symbol])
             for position in update.positions.values()
         ]
         frame: JsonObject = {

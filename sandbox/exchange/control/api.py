@@ -6,6 +6,7 @@ JSON under /exchange/control. No venue has it, so no client of a venue may use i
     GET    journal?since=0&limit=1000     the exchange's own record; also account=, act=
     GET    duplicates?account=            client order ids that were accepted more than once
     GET    orders?account=&symbol=        orders, algos and fills, ended ones included
+    GET    requests                       how often each was asked
     GET    faults                         rules and presets
     PUT    faults  {"rules": [..]}        exactly these rules; POST adds, DELETE clears
     DELETE faults/NAME                    one rule off
@@ -67,6 +68,7 @@ class ControlApi:
             ("GET", "journal", self._journal),
             ("GET", "duplicates", self._duplicates),
             ("GET", "orders", self._orders),
+            ("GET", "requests", self._requests),
             ("GET", "faults", lambda given, query: views.faults_view(self._exchange)),
             ("PUT", "faults", self._put_faults),
             ("POST", "faults", self._post_faults),
@@ -120,6 +122,9 @@ class ControlApi:
             ],
             "fills": [views.plain(fill) for fill in history.fills(account, symbol, limit=limit)],
         }
+
+    def _requests(self, given: JsonObject, query: Mapping[str, str]) -> JsonObject:
+        return {"requests": dict(self._face.requests.counts)}
 
     # faults
 

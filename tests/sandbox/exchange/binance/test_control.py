@@ -196,3 +196,15 @@ async def test_an_account_with_a_key_is_opened(venue: ScriptedVenue, control: Co
 async def test_time_is_stepped_from_outside(venue: ScriptedVenue, control: Control) -> None:
     before = venue.exchange.now_ms
     assert (await control.post("step", {"ms": 1500}))["now_ms"] == before + 1500
+
+
+async def test_requests_are_counted_lost_ones_too(
+    venue: ScriptedVenue, spot: Any, control: Control
+) -> None:
+    rule = {"name": "r", "operation": "submit", "effect": "lose_request"}
+    await control.post("faults", {"rules": [rule]})
+    with pytest.raises(ccxt.ExchangeNotAvailable):
+        await resting(venue, spot)
+    counted = (await control.get("requests"))["requests"]
+    assert counted == {"GET /api/v3/exchangeInfo": 1, "POST /api/v3/order": 1}
+    assert venue.requests == counted

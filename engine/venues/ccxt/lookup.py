@@ -60,22 +60,37 @@ class Lookup:
         return await self._in_every_list(order, now)
 
     async def quickly(self, order: Order) -> OrderReport | None:
-        """Return the order if one question finds it; None proves nothing."""
-        quirks = self.access.quirks
-        rule = quirks.client_id
-        if quirks.find is FindOrder.BY_CLIENT_ID and rule is not None and rule.query:
-            return await self._by_client_id(order, rule)
-        if order.venue_order_id is not None:
-            return await self._by_venue_id(order, order.venue_order_id)
-        return self._listed(order, await self.reader.open_on(order.instrument_id))
+        """Return the order if a question or two find it; None proves nothing."""
+        rule, found = self.access.quirks.client_id, None
+        if self.access.quirks.find is FindOrder.BY_CLIENT_ID and rule is not None:
+            found = await self._by_client_id(order, rule) if self.is_named(order) else None
+        elif order.venue_order_id is None:
+            return self._listed(order, await self.reader.open_on(order.instrument_id))
+        if found is None and order.venue_order_id is not None:
+            found = await self._by_venue_id(order, order.venue_order_id)
+        return found
+
+    def is_named(self, order: Order) -> bool:
+        """Tell whether the venue may know it by our id: an adopted foreign order has another."""
+        if order.venue_order_id is None:
+            return True
+        return self.access.parser.names.get(order.venue_order_id) in {None, order.client_order_id}
 
     async def _by_client_id(self, order: Order, rule: ClientIdRule) -> OrderReport | None:
-        row = await self._asked(order, None, {rule.query: order.client_order_id, **self.own(order)})
+        text = rule.to_venue(order.client_order_id)
+        if text is None:
+            return None  # it can't have been sent under that
+        row = await self._asked(order, None, {rule.query: text, **self.own(order)})
         return None if row is None else await self.followed(order, row)
 
     async def _by_venue_id(self, order: Order, venue_order_id: VenueOrderId) -> OrderReport | None:
-        row = await self._asked(order, venue_order_id, self.own(order))
-        return None if row is None else await self.followed(order, row)
+        """Ask in the list it lives in, then, for what a stop became, in the ordinary one."""
+        own = self.own(order)
+        for params in [own, {}] if own else [{}]:
+            row = await self._asked(order, venue_order_id, params)
+            if row is not None:
+                return await self.followed(order, row)
+        return None
 
     def own(self, order: Order) -> dict[str, object]:
         """Return the parameters of the list that an order lives in."""

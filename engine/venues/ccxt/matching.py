@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from engine.domain.ids import ClientOrderId, VenueOrderId
 from engine.domain.orders import Order
-from engine.venues.ccxt.fields import as_decimal, as_instant, as_text
+from engine.venues.ccxt.fields import as_decimal, as_instant, as_int, as_text
 
 JsonObject = Mapping[str, object]
 
@@ -48,8 +48,8 @@ class Matches:
         )
 
 
-def _created(row: JsonObject) -> tuple[datetime, str]:
-    at = as_instant(row.get("timestamp"))
+def _created(row: JsonObject) -> tuple[datetime, int, str]:
+    at, name = as_instant(row.get("timestamp")), as_text(row.get("id"))
     if at is None:
         raise ValueError("a row without a time does not match")
-    return at, as_text(row.get("id"))
+    return at, as_int(name) or 0, name

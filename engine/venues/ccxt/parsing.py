@@ -205,12 +205,13 @@ class Parser:
         return tuple(found)
 
     def _client_id(self, found: JsonObject) -> str:
-        text = as_text(found.get("clientOrderId"))
-        rule = self.quirks.client_id
-        if text or rule is None:
+        text, rule = as_text(found.get("clientOrderId")), self.quirks.client_id
+        if rule is None:
             return text
-        info = as_object(found.get("info"))
-        return next((name for key in rule.read if (name := as_text(info.get(key)))), "")
+        if not text:
+            info = as_object(found.get("info"))
+            text = next((name for key in rule.read if (name := as_text(info.get(key)))), "")
+        return rule.from_venue(text)
 
     def _ours(self, client_id: str) -> ClientOrderId | None:
         """None for no id and for those that the venue or its own apps make."""
@@ -280,11 +281,13 @@ class Parser:
         return {"long": PositionSide.LONG, "short": PositionSide.SHORT}.get(word, PositionSide.NET)
 
 
-def instrument_of(market: JsonObject) -> Instrument:
+def instrument_of(market: JsonObject, *, steps: bool = True) -> Instrument:
     """Return the instrument that a market of the library describes.
 
-    The library's precision is a step on every exchange that it marks TICK_SIZE, and is made one
-    at connection on the others.
+    Args:
+        steps: The library's precision is a step (its TICK_SIZE), as at nearly every exchange.
+            Otherwise it counts significant digits of a price, which is no fixed step: prices are
+            not rounded here then, and quantities to so many places.
 
     Raises:
         Unreadable: No quantity step, or no assets.
@@ -293,6 +296,8 @@ def instrument_of(market: JsonObject) -> Instrument:
     precision, limits = as_object(market.get("precision")), as_object(market.get("limits"))
     base, quote = as_text(market.get("base")), as_text(market.get("quote"))
     step = as_decimal(precision.get("amount"))
+    if step is not None and not steps:
+        step = step if step < 1 else Decimal(1).scaleb(-int(step))
     if not symbol or not base or not quote or not step:
         raise Unreadable(f"market {symbol or '?'} has no assets or no quantity step")
     contract = market.get("contract") is True
@@ -305,7 +310,7 @@ def instrument_of(market: JsonObject) -> Instrument:
         base=AssetId(base),
         quote=AssetId(quote),
         settlement=AssetId(settle if contract else quote),
-        price_increment=amount(precision.get("price")),
+        price_increment=amount(precision.get("price")) if steps else ZERO,
         quantity_increment=step,
         min_quantity=amount(as_object(limits.get("amount")).get("min")),
         min_notional=amount(as_object(limits.get("cost")).get("min")),

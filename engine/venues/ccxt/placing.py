@@ -1,11 +1,10 @@
 """An order in the library's words."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from engine.domain.money import ONE, ZERO, exact, quantize, to_text
+from engine.domain.money import ONE, PLACES, ZERO, exact, round_down, to_text
 from engine.domain.orders import Order, OrderSide, OrderType, PositionSide, TimeInForce
 from engine.errors import OrderRefused
 from engine.venues.ccxt.fields import amount
@@ -63,12 +62,16 @@ def placement(
 
 
 def checked_id(order: Order, rule: ClientIdRule) -> str:
-    """Return our id if the exchange takes it; another one would break the promise of one order."""
-    text = order.client_order_id
-    if len(text) > rule.max_length or not re.fullmatch(rule.pattern, text):
+    """Return our id as the exchange takes it; another one would break the promise of one order.
+
+    Raises:
+        OrderRefused: It takes none like that.
+    """
+    text = rule.to_venue(order.client_order_id)
+    if text is None:
         raise OrderRefused(
-            f"{order.instrument_id}: the exchange takes no client order id like {text!r}. "
-            "Nothing was placed."
+            f"{order.instrument_id}: the exchange takes no client order id like "
+            f"{order.client_order_id!r}. Nothing was placed."
         )
     return text
 
@@ -116,4 +119,4 @@ def _budget(budget: Decimal, quirks: Quirks, market: Mapping[str, object]) -> De
     if quirks.fees_in_base:
         return budget
     with exact():
-        return quantize(budget / (ONE + max(amount(market.get("taker")), ZERO)))
+        return round_down(budget / (ONE + max(amount(market.get("taker")), ZERO)), PLACES)

@@ -3,9 +3,12 @@
 The rows are in `exchanges`; here is what a row can say, and what holds without one.
 """
 
+import re
+from base64 import b32decode, b32encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from uuid import UUID
 
 from engine.ports import DeadManTimer
 from engine.venues.ccxt.troubles import Trouble
@@ -19,15 +22,22 @@ class FindOrder(StrEnum):
     BY_MATCH = "by match"  # the exchange takes no ids: side, price, quantity, time
 
 
+class IdForm(StrEnum):
+    """How our id is written there: ours are "oc" and 26 of a-z, 2-7, a digest of 128 bits."""
+
+    AS_IT_IS = "as it is"
+    UUID = "uuid"  # the digest's bits as a UUID, for exchanges that take no longer free text
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientIdRule:
     """How a client order id is handed over.
 
     Attributes:
-        submit, query: Parameter at the submit, and by which one order is asked for or cancelled;
-            `query` is "" where it can't be.
+        submit, query, cancel: Parameter at the submit, by which one order is asked for, and by
+            which it is cancelled; "" where it can't be.
         read: Keys of the raw order that hold it where the library does not read it.
-        max_length, pattern: What the exchange takes; ours are "oc" and 26 of a-z, 2-7.
+        max_length, pattern: What the exchange takes.
     """
 
     submit: str = "clientOrderId"
@@ -36,6 +46,37 @@ class ClientIdRule:
     read: tuple[str, ...] = ()
     max_length: int = 36
     pattern: str = r"[A-Za-z0-9_-]+"
+    form: IdForm = IdForm.AS_IT_IS
+
+    def to_venue(self, client_id: str) -> str | None:
+        """Return the id as the exchange gets it, None where it takes none like that."""
+        text: str | None = client_id
+        if self.form is IdForm.UUID:
+            text = _as_uuid(client_id)
+        if text is None or len(text) > self.max_length or not re.fullmatch(self.pattern, text):
+            return None
+        return text
+
+    def from_venue(self, text: str) -> str:
+        """Return our id for what the exchange shows; what is not ours stays as it is."""
+        return text if self.form is IdForm.AS_IT_IS else _from_uuid(text)
+
+
+_OURS = re.compile(r"oc[a-z2-7]{26}")
+
+
+def _as_uuid(client_id: str) -> str | None:
+    if not _OURS.fullmatch(client_id):
+        return None
+    return str(UUID(bytes=b32decode(f"{client_id[2:].upper()}======")))
+
+
+def _from_uuid(text: str) -> str:
+    try:
+        digest = UUID(text).bytes
+    except ValueError:
+        return text
+    return f"oc{b32encode(digest).decode().rstrip('=').lower()}"
 
 
 class StopStyle(StrEnum):

@@ -30,6 +30,7 @@ from engine.venues.ccxt.troubles import Operation
 
 _LOG = structlog.get_logger(__name__)
 _SLOWEST_PACE_MS = 1_000.0
+_TICK_SIZE = 4  # the library's name for precision that is a step
 
 
 class Feeding(Protocol):
@@ -195,10 +196,11 @@ class Session:
         """
         found: dict[InstrumentId, Instrument] = {}
         wanted = self.settings.instruments
+        steps = getattr(self.client, "precisionMode", _TICK_SIZE) == _TICK_SIZE
         for symbol in (*wanted, *(one for one in markets.rows if one not in wanted)):
             market = (self.client.markets or {}).get(symbol, {})
             try:
-                found[InstrumentId(symbol)] = instrument_of(market)
+                found[InstrumentId(symbol)] = instrument_of(market, steps=steps)
             except Unreadable as error:
                 if symbol in wanted:
                     raise VenueUnavailable(

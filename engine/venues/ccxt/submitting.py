@@ -70,34 +70,38 @@ class Submitter:
         return self._accepted(order, answer)
 
     async def cancel(self, order: Order) -> None:
-        """As `Venue.cancel_order`."""
-        try:
-            await self._cancelled(order, order.venue_order_id, self.lookup.own(order))
-        except OrderNotFound:
-            child = await self._child(order)
-            if child is None:
-                raise
-            await self._cancelled(order, child, {}, by_our_id=False)
+        """As `Venue.cancel_order`: by our id, else by the venue's, else by what a stop became."""
+        own = self.lookup.own(order)
+        if (text := self._our_id(order)) is not None:
+            try:
+                return await self._cancelled(order, None, own | text)
+            except OrderNotFound:
+                other = await self._other_name(order)
+                if other is None:
+                    raise
+                return await self._cancelled(order, other, {})
+        target = order.venue_order_id
+        if target is None or own:
+            target = (await self._found_for_cancel(order)).venue_order_id
+            own = own if target == order.venue_order_id else {}
+        await self._cancelled(order, target, own)
+
+    def _our_id(self, order: Order) -> dict[str, object] | None:
+        """Return the parameter that names the order by our id; None where it can't be named so."""
+        rule = self.access.quirks.client_id
+        if rule is None or not rule.cancel or not self.lookup.is_named(order):
+            return None
+        text = rule.to_venue(order.client_order_id)
+        return None if text is None else {rule.cancel: text}
 
     async def _cancelled(
-        self,
-        order: Order,
-        venue_order_id: VenueOrderId | None,
-        params: dict[str, object],
-        *,
-        by_our_id: bool = True,
+        self, order: Order, venue_order_id: VenueOrderId | None, params: dict[str, object]
     ) -> None:
-        access, rule = self.access, self.access.quirks.client_id
-        target = venue_order_id
-        if by_our_id and rule is not None and rule.cancel:
-            params, target = {rule.cancel: order.client_order_id, **params}, None
-        if target is None and not (by_our_id and rule is not None and rule.cancel):
-            found = await self._found_for_cancel(order)
-            target = found.venue_order_id
+        access = self.access
         await access.requests.ask(
             Operation.CANCEL,
             "cancel_order",
-            lambda: access.client.cancel_order(target, order.instrument_id, params),
+            lambda: access.client.cancel_order(venue_order_id, order.instrument_id, params),
             subject=f"cancel of {described(order)}",
             urgency=Urgency.CANCEL,
         )
@@ -113,10 +117,15 @@ class Submitter:
             raise OrderNotFound(f"{self.access.name}, {described(order)}: nothing to cancel there.")
         return found
 
-    async def _child(self, order: Order) -> VenueOrderId | None:
-        """Return the order that a triggered one became, while that one works."""
+    async def _other_name(self, order: Order) -> VenueOrderId | None:
+        """Return the venue's number of an order that it does not know by our id.
+
+        That is what a triggered stop became, or an adopted order of which nothing was told yet.
+        """
+        known = order.venue_order_id
         if not self.lookup.own(order):
-            return None
+            told = known is None or self.access.parser.names.get(known) is not None
+            return None if told else known
         try:
             found = await self.lookup.quickly(order)
         except VenueUnavailable:

@@ -51,6 +51,7 @@ class ScriptedNetwork:
     def __init__(self, answers: Mapping[str, Script] | None = None) -> None:
         self.answers: dict[str, Script] = dict(answers or {})
         self.asked: list[Asked] = []
+        self.headers: dict[str, str] = {}
 
     def of(self, end: str, method: str = "") -> list[Asked]:
         """Return what was asked of the paths that end so."""
@@ -134,6 +135,7 @@ def connected(settings: CcxtSettings, network: ScriptedNetwork) -> Connection:
     client: Any = made.client
     client.session, client.own_session = network, False
     client.timeout_on_exit = 0
+    type(client).__del__ = lambda self: None  # it warns of a session that was never real
     return made
 
 

@@ -64,6 +64,7 @@ class LedgerEntry:
         price, value: Of a fill: quote per base, and `Instrument.value(quantity, price)`.
         rates: Reporting units per unit of each posted asset when it was booked.
         corrects: Of a CORRECTION: the entry that it undoes.
+        counter_book: Of a move between books: the other one. The venue knows nothing of it.
         purpose, reason: Copied from the order, for trades and reports.
     """
 
@@ -88,3 +89,4 @@ class LedgerEntry:
     rates: Mapping[AssetId, Decimal] = field(default_factory=dict)
     note: str = ""
     corrects: EntryId | None = None
+    counter_book: BookId | None = None

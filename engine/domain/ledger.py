@@ -70,6 +70,7 @@ class Ledger:
         self._booked: set[EntryId] = set()
         self._slots: dict[_SlotKey, Slot] = {}
         self._open: dict[_SlotKey, Slot] = {}
+        self._netted: dict[tuple[InstrumentId, PositionSide], Slot] = {}
         self._cash: dict[AssetId, Decimal] = {}
         self._positions: tuple[Position, ...] | None = None
         self._everything = Group()
@@ -124,6 +125,7 @@ class Ledger:
                 self._cash[asset] = self._cash.get(asset, ZERO) + amount
             slot.add_lines(reading)
             folded = self._fold(key, slot, reading.movement)
+            self._net(entry, instrument, reading.movement)
         self._booked.add(entry.entry_id)
         self._positions = None
         for group in self._groups(key):
@@ -175,6 +177,23 @@ class Ledger:
         else:
             self._open.pop(key, None)
         return folded
+
+    def _net(
+        self, entry: LedgerEntry, instrument: Instrument | None, movement: Movement | None
+    ) -> None:
+        """Fold a contract's movement as the venue does: over all books, at average cost."""
+        if movement is None or instrument is None or entry.counter_book is not None:
+            return
+        if instrument.kind is InstrumentKind.SPOT:
+            return
+        key = (instrument.id, entry.position_side)
+        slot = self._netted.get(key)
+        if slot is None:
+            book_id = BookId("")  # none of ours
+            fold = PositionFold(book_id, instrument, entry.position_side, fifo=False)
+            slot = self._netted[key] = Slot(fold)
+        if slot.fold is not None:
+            slot.add_movement(slot.fold, movement)
 
     def _position_of(self, entry: LedgerEntry) -> Position | None:
         slot = self._slots.get((entry.book_id, entry.instrument_id, entry.position_side))
@@ -228,17 +247,19 @@ class Ledger:
         """Return holdings as the venue shows them.
 
         Per asset: cash, plus the base of spot positions, plus the cost of open contracts (a
-        venue's wallet does not pay a contract's value when it is opened).
+        venue's wallet does not pay a contract's value when it is opened). A venue nets contracts
+        over all books, so the cost is that of the net.
         """
         with exact():
             held = self._cash.copy()
             for position in self.positions():
-                instrument = position.instrument
-                if instrument.kind is InstrumentKind.SPOT:
-                    asset, amount = instrument.base, position.quantity
-                else:
-                    asset, amount = instrument.settlement, position.cost
-                held[asset] = held.get(asset, ZERO) + amount
+                base = position.instrument.base
+                if position.instrument.kind is InstrumentKind.SPOT:
+                    held[base] = held.get(base, ZERO) + position.quantity
+            for slot in self._netted.values():
+                if slot.fold is not None:
+                    asset = slot.fold.instrument.settlement
+                    held[asset] = held.get(asset, ZERO) + slot.fold.cost
         return held
 
     def totals(

@@ -193,7 +193,10 @@ def book_transfer_entries(
             (to_book, moved, cost),
         )
     )
-    return replace(out, reason=reason), replace(into, reason=reason)
+    return (
+        replace(out, reason=reason, counter_book=to_book),
+        replace(into, reason=reason, counter_book=position.book_id),
+    )
 
 
 def moved_entries(
@@ -232,6 +235,7 @@ def moved_entries(
             reason=reason,
             rates=rates_of(rates),
             note=reference,
+            counter_book=other,
         )
         for book, other, amount, worth in (
             (from_book, to_book, negated(quantity), negated(value)),

@@ -171,6 +171,7 @@ def entry(number: int = 1, **changes: Any) -> LedgerEntry:
         "rates": {AssetId("BTC"): EXACT},
         "note": "late",
         "corrects": EntryId("entry-0"),
+        "counter_book": BookId("manual"),
     }
     return LedgerEntry(**fields | changes)
 

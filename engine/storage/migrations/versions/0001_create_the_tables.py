@@ -135,6 +135,7 @@ def upgrade() -> None:
         sa.Column("rates", types.Json(), nullable=False),
         sa.Column("note", sa.String(), nullable=False),
         sa.Column("corrects", sa.String(), nullable=True),
+        sa.Column("counter_book", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_entries")),
         sa.UniqueConstraint("entry_id", name=op.f("uq_entries_entry_id")),
     )

@@ -120,6 +120,7 @@ class EntryRow(Row, table=True):
     rates: dict[str, str] = Field(sa_type=Json)
     note: str
     corrects: str | None
+    counter_book: str | None
 
 
 class EventRow(Row, table=True):

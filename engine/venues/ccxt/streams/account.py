@@ -3,19 +3,18 @@
 import asyncio
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import structlog
 
-from engine.domain.flows import AccountFlow
 from engine.domain.orders import Fill
 from engine.errors import TradingError
 from engine.ports import FillReported, FlowReported, OrderReport, OrderReported
 from engine.venues.ccxt.streams.entries import Unread
-from engine.venues.ccxt.streams.library import JsonObject, StreamClient
+from engine.venues.ccxt.streams.library import StreamClient
 from engine.venues.ccxt.streams.once import Orders, Seen
 from engine.venues.ccxt.streams.outbox import AccountMessage
 from engine.venues.ccxt.streams.quirks import StreamQuirks
+from engine.venues.ccxt.streams.sources import AccountQueries, AccountReader
 from engine.venues.ccxt.streams.tap import GARBAGE
 from engine.venues.ccxt.streams.tasks import event_within
 from engine.venues.ccxt.streams.watching import Surroundings, Watch, Watches, watched
@@ -28,25 +27,6 @@ _FLOWS_OVERLAP = timedelta(days=1)
 _TOO_NEW = timedelta(seconds=2)
 
 _log = structlog.get_logger(__name__)
-
-
-class AccountQueries(Protocol):
-    """What is asked over REST; every method raises only `engine.errors` types."""
-
-    async def fills_since(self, since: datetime | None) -> tuple[Fill, ...]: ...
-    async def flows_since(self, since: datetime | None) -> tuple[AccountFlow, ...]: ...
-    async def open_orders(self) -> tuple[OrderReport, ...]: ...
-
-    async def order_now(self, last: OrderReport) -> OrderReport | None:
-        """Return how an order stands that was open; None when the venue does not tell."""
-        ...
-
-
-class AccountReader(Protocol):
-    """From the library's unified structures to ours; ValueError for what can't be read."""
-
-    def order(self, order: JsonObject) -> OrderReport: ...
-    def fill(self, trade: JsonObject) -> Fill: ...
 
 
 class AccountLane:
@@ -95,6 +75,7 @@ class AccountLane:
         self.began = self._complete_until = venue_now()  # all fills before are known
         self._first = True
         self._wake = asyncio.Event()
+        self._holding = asyncio.Event()
         self._money_moved = asyncio.Event()
 
     async def run(self) -> None:
@@ -109,6 +90,7 @@ class AccountLane:
                 self._frame,
                 self._around,
                 self._keep_up() if watches else self._poll(),
+                self._let_go(),
                 self._keep_flows(),
                 broke=self._broke,
             )
@@ -143,21 +125,26 @@ class AccountLane:
             return
         for fill in fills:
             self._untold.pop(fill.key, None)
-        if self._must_hold():
+        if not self._whole and self._holding_since is not None:
             self._held += [*fills, *reports]
         else:
             self._tell(fills, reports)
         if reports and not client.has.get("watchMyTrades"):
             self._wake.set()  # what it filled is to be asked for
 
-    def _must_hold(self) -> bool:
-        if self._whole or self._holding_since is None:
-            return False
-        held_for = self._around.wall.monotonic() - self._holding_since
-        if held_for < self._around.policy.hold:
-            return True
-        self._release()  # REST does not answer: late news are better than none
-        return False
+    async def _let_go(self) -> None:
+        """Release what is held when REST does not answer: late news are better than none."""
+        wall = self._around.wall
+        while True:
+            if self._holding_since is None:
+                await self._holding.wait()
+            self._holding.clear()
+            if self._holding_since is not None:
+                release_at = self._holding_since + self._around.policy.hold
+                if wall.monotonic() >= release_at:
+                    self._release()
+                else:
+                    await wall.sleep(release_at - wall.monotonic())
 
     def _release(self) -> None:
         held, self._held, self._holding_since = self._held, [], None
@@ -195,6 +182,7 @@ class AccountLane:
             self._whole = False
             self._untold.clear()
             self._broken_at = self._holding_since = self._around.wall.monotonic()
+            self._holding.set()
         self._around.link.down(ACCOUNT, reason)
         self._wake.set()
 
@@ -268,7 +256,10 @@ class AccountLane:
                 gone = (last.instrument_id, last.venue_order_id) not in listed
                 if gone and last.ts_event < began - _TOO_NEW:
                     found = await self._queries.order_now(last)
-                    reports += [] if found is None else [found]
+                    if found is None:
+                        self._orders.forget(last)  # whoever keeps orders reconciles them
+                    else:
+                        reports.append(found)
             fills = await self._queries.fills_since(self._complete_until - overlap)
         except TradingError as exc:
             _log.warning("the account can't be asked", reason=str(exc))

@@ -11,7 +11,7 @@ from engine.domain.bars import Timeframe
 from engine.domain.ids import InstrumentId
 from engine.ports import MarketMessage, VenueMessage, WallClock
 from engine.venues.ccxt.backoff import Draw
-from engine.venues.ccxt.streams.account import AccountLane, AccountQueries, AccountReader
+from engine.venues.ccxt.streams.account import AccountLane
 from engine.venues.ccxt.streams.barrier import Series
 from engine.venues.ccxt.streams.bars import BarLane
 from engine.venues.ccxt.streams.finality import finality
@@ -20,6 +20,7 @@ from engine.venues.ccxt.streams.link import Link
 from engine.venues.ccxt.streams.outbox import Outbox
 from engine.venues.ccxt.streams.prices import BookLane, TradeLane
 from engine.venues.ccxt.streams.quirks import StreamPolicy, StreamQuirks
+from engine.venues.ccxt.streams.sources import AccountQueries, AccountReader
 from engine.venues.ccxt.streams.tap import Tap
 from engine.venues.ccxt.streams.tasks import ended
 from engine.venues.ccxt.streams.watching import Surroundings

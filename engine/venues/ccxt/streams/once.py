@@ -66,6 +66,10 @@ class Orders:
         """Return the last report of each order that had not ended."""
         return [report for report in self._last.values() if not report.state.is_terminal]
 
+    def forget(self, report: OrderReport) -> None:
+        """Know nothing of an order any more."""
+        self._last.pop((report.instrument_id, report.venue_order_id), None)
+
     def _prune(self) -> None:
         if len(self._last) <= _ORDERS:
             return

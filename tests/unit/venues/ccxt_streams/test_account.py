@@ -140,6 +140,15 @@ async def test_an_order_that_ended_meanwhile_is_looked_up(world: AccountWorld) -
     assert world.rest.looked_up == ["7"]
 
 
+async def test_an_order_that_the_venue_knows_nothing_of_is_looked_up_once(
+    world: AccountWorld,
+) -> None:
+    world.client.send({"order": order(world.wall.now())})
+    await world.wall.advance(600)
+    assert world.rest.looked_up == ["7"]
+    assert world.kinds() == ["acknowledged"]
+
+
 async def test_an_order_too_new_for_the_list_is_not_looked_up(world: AccountWorld) -> None:
     await world.wall.advance(4)  # a second before REST is asked
     world.client.send({"order": order(world.wall.now())})
@@ -178,8 +187,10 @@ async def test_messages_wait_no_longer_than_a_few_seconds_for_rest(world: Accoun
     await world.wall.advance(7)
     assert world.fills() == []
     await world.wall.advance(1)
+    assert world.fills() == ["a"]
     world.client.send(world.rest.filled("b", world.wall.now()))
     assert world.fills() == ["a", "b"]
+    assert world.kinds() == ["-", "a", "b"]
 
 
 async def test_a_break_while_it_is_asked_for_what_was_missed_begins_anew(

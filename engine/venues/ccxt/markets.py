@@ -154,19 +154,19 @@ class MarketFile:
         return answer.decode(errors="replace").strip()[:300] or "the fetching process ended"
 
     def _read(self, path: Path, stale: str) -> Markets:
-        settings, assets = self.settings, set(self.settings.rate_assets)
-        configured = set(settings.instruments)
-        header = _header(path)
-        lines = [] if header is None else list(_rows(path))
-        for line in lines:
+        """Read the file twice, a line at a time: held whole it would take its size in memory."""
+        configured, assets = set(self.settings.instruments), set(self.settings.rate_assets)
+        symbols: dict[str, str] = {}
+        for line in _rows(path):
+            symbols[line.id] = line.symbol
             if line.symbol in configured:
                 assets |= {AssetId(line.base), AssetId(line.quote)}
         kept = {
             line.symbol: msgspec.json.decode(line.market, type=dict[str, object])
-            for line in lines
+            for line in _rows(path)
             if line.symbol in configured or (line.base in assets and line.quote in assets)
         }
-        symbols = {line.id: line.symbol for line in lines}
+        header = _header(path)
         at = from_ms(0 if header is None else header.fetched_at_ms)
         return Markets(kept, symbols, at, stale)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypedDict, TypeVar
 
+from bot.telegram.questions import Questions
 from bot.telegram.registry import Registry
 from bot.telegram.replies import Reply
 from bot.telegram.settings import Operator, TelegramSettings
@@ -53,6 +54,7 @@ class Tools:
     Attributes:
         health: How the parts outside the engine are: Telegram itself, for instance.
         send: Sends a command and waits for its outcome; never cancels it half-way.
+        questions: Which messages ask about which difference.
         charts: None where no picture can be drawn.
     """
 
@@ -62,6 +64,7 @@ class Tools:
     registry: Registry
     offers: Offers
     send: "Send"
+    questions: Questions
     health: Callable[[], Sequence[ComponentHealth]]
     charts: ChartMaker | None = None
 

@@ -1,6 +1,6 @@
 """Every command there is, in the order people see them."""
 
-from bot.telegram.handlers import control, info, money, positions
+from bot.telegram.handlers import control, info, money, positions, venues
 from bot.telegram.registry import Argument, CommandSpec, Registry, Tier
 from engine.domain.messages import Role
 
@@ -10,7 +10,7 @@ _PAGE = Argument(name="PAGE", help="which page of a long list")
 
 def build_registry() -> Registry:
     """Return the one registry."""
-    return Registry((*_LOOK, *_MONEY, *_CONTROL, *_DANGER, *_ABOUT))
+    return Registry((*_LOOK, *_MONEY, *_CONTROL, *_VENUE, *_DANGER, *_ABOUT))
 
 
 _LOOK = (
@@ -142,6 +142,51 @@ _CONTROL = (
         handler=control.manual,
         arguments=(Argument(name="NAME", help="a run", required=True, many=True),),
         confirmed=True,
+    ),
+)
+
+_VENUE = (
+    CommandSpec(
+        name="venues",
+        summary="The connection to the venue: latency, skew, budget, last comparison",
+        group="Venue",
+        tier=Tier.READ,
+        handler=venues.venues,
+        aliases=("venue",),
+    ),
+    CommandSpec(
+        name="reconcile",
+        summary="Compare orders, fills, balances and positions with the venue now",
+        group="Venue",
+        tier=Tier.TRADE,
+        handler=venues.reconcile,
+        details="It happens by itself at every start, after every reconnect and by the minute.",
+    ),
+    CommandSpec(
+        name="differences",
+        summary="What differs from the venue and waits for your answer",
+        group="Venue",
+        tier=Tier.READ,
+        handler=venues.differences,
+        arguments=(_PAGE,),
+        aliases=("diff",),
+    ),
+    CommandSpec(
+        name="answer",
+        summary="Say what a difference is: adopt, close or ignore it",
+        group="Venue",
+        tier=Tier.TRADE,
+        handler=venues.answer,
+        arguments=(
+            Argument(
+                name="ID",
+                help="the difference's; the buttons of /differences fill this in",
+                required=True,
+            ),
+            Argument(name="ANSWER", help="adopt, close or ignore", required=True),
+        ),
+        confirmed=True,
+        in_menu=False,
     ),
 )
 

@@ -237,8 +237,17 @@ class Dispatcher:
             note = f"answer not delivered: {exc}"
             _log.error("answer not delivered", chat_id=incoming.chat_id, error=str(exc))
         self._desk.marks.finish(incoming.update_id, answered.state, note)
+        if reply.outdated:
+            self._pool.spawn(self._retire(incoming))
         if answered.running is not None:
             self._pool.spawn(self._follow_up(incoming, answered.running))
+
+    async def _retire(self, incoming: Incoming) -> None:
+        """Take the buttons off a pressed message that asks nothing more and that nobody minds."""
+        chat_id, message_id = incoming.chat_id, incoming.message_id
+        is_known = self._desk.tools.questions.knows(chat_id, message_id)
+        if incoming.press is Press.ANSWER and not is_known:
+            await self._desk.sender.remove_buttons(chat_id, message_id)
 
     async def _follow_up(self, incoming: Incoming, running: StillRunning) -> None:
         """Tell the outcome of a command that took longer than anybody waits."""

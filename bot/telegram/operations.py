@@ -1,8 +1,9 @@
-"""What needs a confirmation: close, flatten, re-arm, hand to manual."""
+"""What needs a confirmation: close, flatten, re-arm, hand to manual, answer a difference."""
 
 import asyncio
 from dataclasses import replace
 
+from bot.telegram.answering import AnswerOperation
 from bot.telegram.call import Call
 from bot.telegram.confirm import Operation, Preview
 from bot.telegram.replies import Reply, command_button, row, rows
@@ -36,6 +37,7 @@ def operations(settings: TelegramSettings) -> dict[str, Operation]:
         FlattenOperation(settings.danger_ticket_seconds),
         RearmOperation(settings.danger_ticket_seconds),
         HandOverOperation(settings.trade_ticket_seconds),
+        AnswerOperation(settings.trade_ticket_seconds),
     )
     return {operation.name: operation for operation in found}
 

@@ -49,12 +49,15 @@ class Reply:
         html: Telegram's HTML subset, of any length: the sender splits it.
         photo: PNG bytes; the text becomes the caption.
         ticket_id: The ticket whose buttons this carries: bound to the message once it is sent.
+        outdated: The message whose button asked for this has nothing left to ask: it loses its
+            buttons.
     """
 
     html: str
     buttons: tuple[tuple[Button, ...], ...] = ()
     photo: bytes | None = None
     ticket_id: str | None = None
+    outdated: bool = False
 
 
 def command_button(

@@ -25,14 +25,15 @@ from telegram.error import (
 )
 
 from bot.telegram.limits import SendLimiter
-from bot.telegram.replies import Button, Reply
+from bot.telegram.replies import Button, Emphasis, Reply, command_button, row, rows
 from bot.telegram.transport import AnswerLost, FloodControl, NotSent
 from engine.errors import DeliveryDelayed, DeliveryRefused
-from engine.ports import ChatMessage, WallClock
+from engine.ports import ChatButton, ChatMessage, WallClock
 from render.html import CAPTION_LIMIT, split_html, utf16_length, visible_text
 
 T = TypeVar("T")
 Buttons = tuple[tuple[Button, ...], ...]
+Posted = Callable[[int, int, str, Buttons], None]
 
 _log = structlog.get_logger(__name__)
 
@@ -58,6 +59,11 @@ class TelegramSender:
         self._limiter = limiter
         self._wall = wall
         self._reply_seconds = reply_seconds
+        self._posted: Posted | None = None
+
+    def watch(self, posted: Posted) -> None:
+        """Call `posted` with chat, message, text and buttons of whatever is shown from now on."""
+        self._posted = posted
 
     # --- alerts ------------------------------------------------------------------------------
 
@@ -69,11 +75,13 @@ class TelegramSender:
             DeliveryRefused: Blocked by the user, chat not found, text that does not parse.
         """
         await self._limiter.admit_alert(message.chat_id)
-        sent = await self._mapped(message.chat_id, lambda: self._post_alert(message))
+        buttons = alert_buttons(message.buttons)
+        sent = await self._mapped(message.chat_id, lambda: self._post_alert(message, buttons))
+        self._note(message.chat_id, sent.message_id, message.html, buttons)
         return str(sent.message_id)
 
-    async def _post_alert(self, message: ChatMessage) -> Message:
-        answered = _in_reply_to(message.reply_to)
+    async def _post_alert(self, message: ChatMessage, buttons: Buttons) -> Message:
+        answered, markup = _in_reply_to(message.reply_to), keyboard(buttons)
         if message.photo is not None:
             return await self._bot.send_photo(
                 message.chat_id,
@@ -82,6 +90,7 @@ class TelegramSender:
                 parse_mode=ParseMode.HTML,
                 disable_notification=message.silent,
                 reply_parameters=answered,
+                reply_markup=markup,
             )
         return await self._bot.send_message(
             message.chat_id,
@@ -90,6 +99,7 @@ class TelegramSender:
             link_preview_options=_NO_PREVIEW,
             disable_notification=message.silent,
             reply_parameters=answered,
+            reply_markup=markup,
         )
 
     # --- replies -----------------------------------------------------------------------------
@@ -108,7 +118,9 @@ class TelegramSender:
         *first, last = split_html(reply.html)
         for part in first:
             await self._reply_text(chat_id, part, ())
-        return await self._reply_text(chat_id, last, reply.buttons)
+        number = await self._reply_text(chat_id, last, reply.buttons)
+        self._note(chat_id, number, last, reply.buttons)
+        return number
 
     async def edit(self, chat_id: int, message_id: int, reply: Reply) -> int:
         """Put an answer in place of a message; where that can't be, send it as a new one.
@@ -125,7 +137,15 @@ class TelegramSender:
             if exc.disable:
                 raise
             return await self.reply(chat_id, reply)
+        self._note(chat_id, message_id, reply.html, reply.buttons)
         return message_id
+
+    async def amend(self, chat_id: int, message_id: int, reply: Reply) -> None:
+        """Change a message that nobody asked to be changed; one that is gone is let be."""
+        try:
+            await self._persist(chat_id, lambda: self._post_edit(chat_id, message_id, reply))
+        except (DeliveryDelayed, DeliveryRefused) as exc:
+            _log.info("message not amended", chat_id=chat_id, error=str(exc))
 
     async def remove_buttons(self, chat_id: int, message_id: int) -> None:
         """Take the buttons off a message; one that is gone has none."""
@@ -149,6 +169,10 @@ class TelegramSender:
             DeliveryDelayed, DeliveryRefused
         """
         await self._mapped(chat_id, lambda: self._bot.leave_chat(chat_id))
+
+    def _note(self, chat_id: int, message_id: int, html: str, buttons: Buttons) -> None:
+        if self._posted is not None:
+            self._posted(chat_id, message_id, html, buttons)
 
     # --- parts -------------------------------------------------------------------------------
 
@@ -232,6 +256,22 @@ class TelegramSender:
         if isinstance(error, DeliveryDelayed) and error.retry_after is not None:
             self._limiter.hold(chat_id, error.retry_after)
         raise error
+
+
+def alert_buttons(buttons: tuple[ChatButton, ...]) -> Buttons:
+    """Return an alert's buttons as one row; one whose line is too long for a button is left out."""
+    return rows(
+        row(
+            *(
+                command_button(
+                    button.label,
+                    button.line,
+                    emphasis=Emphasis.DANGER if button.danger else Emphasis.NONE,
+                )
+                for button in buttons
+            )
+        )
+    )
 
 
 def keyboard(buttons: Buttons) -> InlineKeyboardMarkup | None:

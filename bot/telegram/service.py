@@ -21,6 +21,7 @@ from bot.telegram.intake import Intake, Judged, Sources
 from bot.telegram.limits import SendLimiter
 from bot.telegram.menus import publish_menu, publish_menus
 from bot.telegram.operations import operations
+from bot.telegram.questions import Questions
 from bot.telegram.redaction import quiet_noisy_loggers
 from bot.telegram.sender import TelegramSender, delivery_error
 from bot.telegram.settings import TelegramSettings
@@ -28,9 +29,12 @@ from bot.telegram.tasks import TaskPool
 from bot.telegram.tickets import Tickets
 from bot.telegram.transport import AiohttpRequest, QuietBot, ServerClock
 from bot.telegram.updates import Update
+from engine.domain.events import DifferenceEnded, DifferenceFound
+from engine.domain.messages import Event
 from engine.domain.views import ComponentHealth
 from engine.errors import DeliveryDelayed, DeliveryRefused, StorageError
 from engine.ports import ChatMessage, MessageBus, UnitOfWorkFactory, WallClock
+from render.differences import ended_text
 
 _log = structlog.get_logger(__name__)
 
@@ -88,6 +92,10 @@ class TelegramService:
         self.sender = TelegramSender(
             self._bot, SendLimiter(wall), wall, reply_seconds=settings.reply_seconds
         )
+        self._bus = bus
+        self._pool = TaskPool("telegram")
+        self._questions = Questions(self.sender.amend, self._pool.spawn)
+        self.sender.watch(self._questions.posted)
         self._marks = InboxMarks(unit_of_work, wall)
         self._tickets = Tickets(unit_of_work, wall)
         self._commands = CommandSender(bus, seconds=settings.handler_seconds * 0.8)
@@ -101,6 +109,7 @@ class TelegramService:
             offers=confirmations,
             send=self._commands,
             health=lambda: (self.health(), *others_health()),
+            questions=self._questions,
             charts=charts,
         )
         self._desk = Desk(
@@ -117,7 +126,6 @@ class TelegramService:
         self._jitter = jitter or secrets.SystemRandom().random
         self._bot_name = ""
         self._dispatcher = Dispatcher(self._desk)
-        self._pool = TaskPool("telegram")
         self._strangers = TaskPool("telegram stranger")
         self._menus_for: set[int] = set()
 
@@ -135,10 +143,16 @@ class TelegramService:
         await asyncio.gather(*(request.initialize() for request in self._requests))
         self._pool.spawn(self._marks.run())
         self._pool.spawn(self._settle())
+        unsubscribe = (
+            self._bus.subscribe(DifferenceFound, self._difference_found),
+            self._bus.subscribe(DifferenceEnded, self._difference_ended),
+        )
         try:
             await self._expire_tickets()
             await self._intake().run()
         finally:
+            for undo in unsubscribe:
+                undo()
             await self._dispatcher.close()
             await self._strangers.close()
             await self._commands.close()
@@ -177,6 +191,23 @@ class TelegramService:
             found.append(incoming)
             self._complete_menu(incoming)
         return found
+
+    # --- differences -------------------------------------------------------------------------
+
+    async def _difference_found(self, event: Event) -> None:
+        if isinstance(event, DifferenceFound):
+            self._questions.reopened(event.difference.difference_id)
+
+    async def _difference_ended(self, event: Event) -> None:
+        """Whoever answered it, or nobody: no message asks about it any more."""
+        if isinstance(event, DifferenceEnded):
+            how = ended_text(event.difference, self._name(event.actor), event.ts_recorded)
+            self._questions.ended(event.difference.difference_id, how)
+
+    def _name(self, actor: str) -> str:
+        """Return who that is in words, empty for the engine itself."""
+        by_id = {f"telegram:{known.id}": known.name for known in self._settings.operators}
+        return "" if actor == "engine" else by_id.get(actor) or actor
 
     # --- everybody else ----------------------------------------------------------------------
 

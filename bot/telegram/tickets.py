@@ -8,7 +8,8 @@ import msgspec
 
 from bot.telegram.settings import Operator
 from engine.domain.commands import PositionRef
-from engine.domain.ids import InstrumentId
+from engine.domain.differences import DifferenceAnswer
+from engine.domain.ids import DifferenceId, InstrumentId
 from engine.domain.money import to_text
 from engine.domain.records import Ticket
 from engine.domain.views import PreviewLine
@@ -35,6 +36,13 @@ class Shown(msgspec.Struct, frozen=True):
         return cls(line.ref, to_text(line.quantity), price)
 
 
+class Given(msgspec.Struct, frozen=True):
+    """An answer to a difference."""
+
+    difference_id: DifferenceId
+    answer: DifferenceAnswer
+
+
 class Subject(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a ticket is about: immutable references, never a place in a list.
 
@@ -42,12 +50,14 @@ class Subject(msgspec.Struct, frozen=True, omit_defaults=True):
         refs: Positions to close; empty for all managed ones of `instrument_ids` (empty: all).
         names: Runs.
         shown: What the preview listed.
+        given: What is said of a difference.
     """
 
     refs: tuple[PositionRef, ...] = ()
     instrument_ids: tuple[InstrumentId, ...] = ()
     names: tuple[str, ...] = ()
     shown: tuple[Shown, ...] = ()
+    given: Given | None = None
 
 
 def encode_subject(subject: Subject) -> str:

@@ -10,17 +10,18 @@ from urllib.parse import urlsplit
 import msgspec
 from aiohttp import web
 
+from bot.web.exposition import METRICS_TYPE
 from bot.web.vitals import (
-    METRICS_TYPE,
     health_document,
     is_serving,
     metrics_text,
     silence_text,
 )
-from engine.domain.queries import GetHealth, GetStatus
-from engine.domain.views import HealthView, StatusView
+from engine.domain.queries import GetHealth, GetStatus, GetVenues
+from engine.domain.views import HealthView, StatusView, VenuesView
 from engine.errors import ConfigError, OutcryError
 from engine.ports import MessageBus
+from render.views.venues import with_venues
 
 _PAGE = Path(__file__).with_name("status.html")
 _ANSWER_SECONDS = 3.0
@@ -102,20 +103,23 @@ class WebService:
 
     async def _healthz(self, request: web.Request) -> web.Response:
         try:
-            view = await self._bus.ask(GetHealth(), HealthView, within=_ANSWER_SECONDS)
+            health = await self._bus.ask(GetHealth(), HealthView, within=_ANSWER_SECONDS)
+            venues = await self._bus.ask(GetVenues(), VenuesView, within=_ANSWER_SECONDS)
         except (OutcryError, LookupError) as exc:
             return _json({"status": "down", "error": str(exc)}, status=503)
-        document = health_document(view, self._facts())
+        view = with_venues(health, venues)
+        document = health_document(view, venues, self._facts())
         return _json(document, status=200 if is_serving(view) else 503)
 
     async def _metrics(self, request: web.Request) -> web.Response:
         try:
             health = await self._bus.ask(GetHealth(), HealthView, within=_ANSWER_SECONDS)
             status = await self._bus.ask(GetStatus(), StatusView, within=_ANSWER_SECONDS)
+            venues = await self._bus.ask(GetVenues(), VenuesView, within=_ANSWER_SECONDS)
         except (OutcryError, LookupError):
             text, code = silence_text(), 503
         else:
-            text, code = metrics_text(health, status), 200
+            text, code = metrics_text(with_venues(health, venues), status, venues), 200
         return web.Response(
             body=text.encode(), status=code, headers={**_HEADERS, "Content-Type": METRICS_TYPE}
         )

@@ -1,20 +1,14 @@
-"""What /healthz and /metrics say, as pure functions of views.
+"""What /healthz and /metrics say, as pure functions of views."""
 
-Metrics in Prometheus' text format, version 0.0.4:
-https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
-"""
-
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 
+from bot.web.exposition import amount, metric, number
+from bot.web.venues import venue_document, venue_metrics
 from engine.domain.money import to_text
 from engine.domain.runs import RunState
-from engine.domain.views import ComponentState, HealthView, StatusView
+from engine.domain.views import ComponentState, HealthView, StatusView, VenuesView
 from render.views.info import overall
-
-METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-Labels = Mapping[str, str]
 
 
 def is_serving(view: HealthView) -> bool:
@@ -24,7 +18,9 @@ def is_serving(view: HealthView) -> bool:
     )
 
 
-def health_document(view: HealthView, facts: Mapping[str, str]) -> dict[str, object]:
+def health_document(
+    view: HealthView, venues: VenuesView, facts: Mapping[str, str]
+) -> dict[str, object]:
     """Return the JSON document of /healthz; times are ISO 8601 UTC."""
     worst = overall(view.components).lower()
     return {
@@ -42,16 +38,17 @@ def health_document(view: HealthView, facts: Mapping[str, str]) -> dict[str, obj
             part.name: {"state": part.state.value, "detail": part.detail}
             for part in view.components
         },
+        "venues": [venue_document(venue) for venue in venues.venues],
         **facts,
     }
 
 
-def metrics_text(health: HealthView, status: StatusView) -> str:
+def metrics_text(health: HealthView, status: StatusView, venues: VenuesView) -> str:
     """Return every metric; a figure that is not known is left out, never zero."""
     asset = str(status.header.reporting)
     lines = [
-        *_metric("outcry_up", "gauge", "The engine answers.", [({}, Decimal(1))]),
-        *_metric(
+        *metric("outcry_up", "gauge", "The engine answers.", [({}, Decimal(1))]),
+        *metric(
             "outcry_info",
             "gauge",
             "Version, mode and account.",
@@ -66,50 +63,49 @@ def metrics_text(health: HealthView, status: StatusView) -> str:
                 )
             ],
         ),
-        *_number("outcry_uptime_seconds", "Since the start.", health.uptime.total_seconds()),
-        *_amount("outcry_equity", "Equity in the reporting asset.", status.equity, asset),
-        *_amount("outcry_day_pnl", "P&L of the trading day.", status.day_pnl, asset),
-        *_metric(
+        *number("outcry_uptime_seconds", "Since the start.", health.uptime.total_seconds()),
+        *amount("outcry_equity", "Equity in the reporting asset.", status.equity, asset),
+        *amount("outcry_day_pnl", "P&L of the trading day.", status.day_pnl, asset),
+        *metric(
             "outcry_drawdown_fraction",
             "gauge",
             "Below the flow-adjusted peak, 0 or negative.",
             [({}, status.drawdown)],
         ),
-        *_number("outcry_open_positions", "Open positions.", status.open_positions),
-        *_number("outcry_open_orders", "Open orders.", status.open_orders),
-        *_metric(
+        *number("outcry_open_positions", "Open positions.", status.open_positions),
+        *number("outcry_open_orders", "Open orders.", status.open_orders),
+        *metric(
             "outcry_trading_state",
             "gauge",
             "The present trading state has the value 1.",
             [({"state": status.header.trading_state.value}, Decimal(1))],
         ),
         *_runs(status),
-        *_number("outcry_deliveries_pending", "Alerts that wait.", health.pending_deliveries),
-        *_number("outcry_deliveries_dead", "Alerts given up.", health.dead_deliveries),
-        *_metric(
+        *number("outcry_deliveries_pending", "Alerts that wait.", health.pending_deliveries),
+        *number("outcry_deliveries_dead", "Alerts given up.", health.dead_deliveries),
+        *metric(
             "outcry_unprotected_seconds_total",
             "counter",
             "Market seconds that positions were without the stop they asked for.",
             [({}, health.unprotected_seconds)],
         ),
-        *_metric(
+        *metric(
             "outcry_component_up",
             "gauge",
             "1 is well, 0.5 degraded, 0 down.",
             [({"component": part.name}, _LEVELS[part.state]) for part in health.components],
         ),
+        *venue_metrics(venues),
     ]
     if health.last_bar_at is not None:
         seconds = health.last_bar_at.timestamp()
-        lines += _number("outcry_last_bar_timestamp_seconds", "Start of the newest bar.", seconds)
+        lines += number("outcry_last_bar_timestamp_seconds", "Start of the newest bar.", seconds)
     return "\n".join(lines) + "\n"
 
 
 def silence_text() -> str:
     """Return the metrics of an engine that does not answer."""
-    return (
-        "\n".join(_metric("outcry_up", "gauge", "The engine answers.", [({}, Decimal(0))])) + "\n"
-    )
+    return "\n".join(metric("outcry_up", "gauge", "The engine answers.", [({}, Decimal(0))])) + "\n"
 
 
 _LEVELS = {
@@ -126,46 +122,17 @@ def _runs(status: StatusView) -> list[str]:
         for state in RunState
     ]
     return [
-        *_metric("outcry_run_state", "gauge", "1 for the state a run is in.", states),
-        *_metric(
+        *metric("outcry_run_state", "gauge", "1 for the state a run is in.", states),
+        *metric(
             "outcry_run_trades_total",
             "counter",
             "Closed round trips.",
             [({"run": run.name}, Decimal(run.trades)) for run in status.runs],
         ),
-        *_metric(
+        *metric(
             "outcry_run_equity",
             "gauge",
             "Capital of a run and what it made, in the reporting asset.",
             [({"run": run.name}, run.equity) for run in status.runs],
         ),
     ]
-
-
-def _number(name: str, about: str, value: float) -> list[str]:
-    return _metric(name, "gauge", about, [({}, Decimal(repr(value)))])
-
-
-def _amount(name: str, about: str, value: Decimal | None, asset: str) -> list[str]:
-    return _metric(name, "gauge", about, [({"asset": asset}, value)])
-
-
-def _metric(
-    name: str, kind: str, about: str, samples: Iterable[tuple[Labels, Decimal | None]]
-) -> list[str]:
-    known = [(labels, value) for labels, value in samples if value is not None]
-    if not known:
-        return []
-    head = [f"# HELP {name} {about}", f"# TYPE {name} {kind}"]
-    return head + [f"{name}{_labels(labels)} {to_text(value)}" for labels, value in known]
-
-
-def _labels(labels: Labels) -> str:
-    if not labels:
-        return ""
-    pairs = (f'{name}="{_quoted(value)}"' for name, value in labels.items())
-    return "{" + ",".join(pairs) + "}"
-
-
-def _quoted(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

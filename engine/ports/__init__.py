@@ -2,7 +2,7 @@
 
 from engine.ports.bus import CommandHandler, EventHandler, MessageBus, QueryHandler
 from engine.ports.clocks import Clock, Scheduler, SettableClock, WallClock
-from engine.ports.people import Channel, ChatMessage, ChatSender
+from engine.ports.people import Channel, ChatButton, ChatMessage, ChatSender
 from engine.ports.storage import (
     AccountRepository,
     CommandRepository,
@@ -55,6 +55,7 @@ __all__ = [
     "BarsClosed",
     "BookChanged",
     "Channel",
+    "ChatButton",
     "ChatMessage",
     "ChatSender",
     "Clock",

@@ -7,12 +7,26 @@ from engine.domain.messages import Event, Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChatButton:
+    """A button below a message: a press is as good as typing `line`.
+
+    Attributes:
+        danger: What it leads to trades; shown in red where the client can.
+    """
+
+    label: str
+    line: str
+    danger: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChatMessage:
     """One message to a chat, ready to send.
 
     Attributes:
         html: Telegram's HTML subset, at most 4096 UTF-16 units after parsing (caption: 1024).
         photo: PNG bytes; the text becomes its caption.
+        buttons: One row below the text.
     """
 
     chat_id: int
@@ -20,6 +34,7 @@ class ChatMessage:
     silent: bool = False
     photo: bytes | None = None
     reply_to: int | None = None
+    buttons: tuple[ChatButton, ...] = ()
 
 
 class ChatSender(Protocol):

@@ -10,7 +10,7 @@ from engine.domain.events import DailyReportReady
 from engine.domain.messages import Event, Severity
 from engine.domain.views import DailyReport
 from engine.errors import DeliveryRefused
-from engine.ports import ChatMessage, ChatSender
+from engine.ports import ChatButton, ChatMessage, ChatSender
 from notifiers.charts import ReportArtist, drawn
 from notifiers.marks import delivery_mark
 from render.alerts import alert_of, chat_html, chat_plain, marked
@@ -33,11 +33,13 @@ class ChatBody(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         report: The day whose equity is sent as the message's picture.
+        buttons: Below the last of several messages.
     """
 
     html: str
     silent: bool = False
     report: DailyReport | None = None
+    buttons: tuple[ChatButton, ...] = ()
 
 
 class TelegramChannel:
@@ -61,12 +63,24 @@ class TelegramChannel:
 
     def compose(self, event: Event, severity: Severity) -> tuple[str, ...]:
         """Return the alert in as many messages as it needs; INFO makes no sound."""
-        html = chat_html(alert_of(event), severity)
+        alert = alert_of(event)
+        html = chat_html(alert, severity)
         silent = severity is Severity.INFO
         report = event.report if isinstance(event, DailyReportReady) else None
+        buttons = tuple(
+            ChatButton(label=choice.label, line=choice.line, danger=choice.danger)
+            for choice in alert.choices
+        )
         parts = _numbered(split_html(html, SPLIT_LIMIT - _ROOM_FOR_MARKS))
         return tuple(
-            _encode(ChatBody(html=part, silent=silent, report=report if index == 0 else None))
+            _encode(
+                ChatBody(
+                    html=part,
+                    silent=silent,
+                    report=report if index == 0 else None,
+                    buttons=buttons if index == len(parts) - 1 else (),
+                )
+            )
             for index, part in enumerate(parts)
         )
 
@@ -83,7 +97,13 @@ class TelegramChannel:
         mark = delivery_mark(key, repeat=repeat, late_seconds=late_seconds)
         html = marked(message.html, mark)
         photo = await self._photo(message.report, html)
-        chat = ChatMessage(chat_id=int(recipient), html=html, silent=message.silent, photo=photo)
+        chat = ChatMessage(
+            chat_id=int(recipient),
+            html=html,
+            silent=message.silent,
+            photo=photo,
+            buttons=message.buttons,
+        )
         try:
             return await self._sender.send(chat)
         except DeliveryRefused as exc:

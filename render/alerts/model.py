@@ -16,6 +16,15 @@ _REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What the reader may press in chat, as good as typing `line`; `danger` where it trades."""
+
+    label: str
+    line: str
+    danger: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """One alert in plain text, unescaped.
 
@@ -27,6 +36,7 @@ class Alert:
         at: Market time UTC.
         zone: IANA name of the zone that `at` is shown in.
         sign: A sign after the headline in chat, for the eye; says nothing that the text does not.
+        choices: Buttons in chat; every other channel does without, so the text names a command.
     """
 
     headline: str
@@ -38,6 +48,7 @@ class Alert:
     account_id: AccountId
     at: datetime
     zone: str = "UTC"
+    choices: tuple[Choice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +61,7 @@ class Words:
     todo: str = ""
     sign: str = ""
     zone: str = "UTC"
+    choices: tuple[Choice, ...] = ()
 
     def alert(self, event: Event) -> Alert:
         """Return the alert; empty pieces are left out."""
@@ -63,6 +75,7 @@ class Words:
             account_id=event.account_id,
             at=event.ts_event,
             zone=self.zone,
+            choices=self.choices,
         )
 
 

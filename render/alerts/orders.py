@@ -118,7 +118,8 @@ def order_rejected(event: OrderRejected) -> Words:
     why = event.purpose.value.replace("_", " ")
     kind = event.order_type.value.replace("_", "-")
     if event.purpose is OrderPurpose.ENTRY:
-        state, todo = "No position was opened by it.", ""
+        state = "No position was opened by it."
+        todo = "Nothing now. If it comes again, mend what the venue names: size, price, funds, key."
     elif event.purpose.protects:
         state = "The position is still open, without this protection."
         todo = "Look at /positions; close it with /close, or put a stop at the venue by hand."
@@ -149,11 +150,19 @@ def order_state_unknown(event: OrderStateUnknown) -> Words:
 
 def order_doubt_ended(event: OrderDoubtEnded) -> Words:
     order = _order(event.side, event.quantity, event.instrument_id)
-    filled = f"{quantity(event.filled_quantity)} of it filled." if event.filled_quantity else ""
+    filled = (
+        f"{quantity(event.filled_quantity)} of it filled."
+        if event.filled_quantity
+        else "Nothing of it filled."
+    )
     return Words(
         headline=f"The venue answered: {order} is {event.state.value.replace('_', ' ')}",
         context=(event.book_name,),
-        facts=(told("The venue said", event.message), filled, "The order is no longer in doubt."),
+        facts=(
+            told("The venue said", event.message),
+            filled,
+            f"The order is no longer in doubt: entries in {event.instrument_id} don't wait for it.",
+        ),
     )
 
 

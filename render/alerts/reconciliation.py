@@ -1,24 +1,17 @@
 """What is said of our books beside the venue's: differences, flows, trades that it forced."""
 
-from engine.domain.differences import DifferenceAnswer, DifferenceState
+from engine.domain.differences import DifferenceAnswer
 from engine.domain.events import DifferenceEnded, DifferenceFound, FlowBooked, PositionForced
 from engine.domain.flows import FlowKind
 from engine.domain.orders import FillCause
-from engine.domain.views import DifferenceView
-from render.alerts.model import Words, told
+from render.alerts.model import Choice, Words, told
+from render.differences import LABELS, STATE_WORDS, answer_line, in_unit, waits
 from render.format import money, price, quantity
 
 _MEANS = {
-    DifferenceAnswer.ADOPT: "Adopt: it is ours",
-    DifferenceAnswer.CLOSE: "Close: undo it at the market",
-    DifferenceAnswer.IGNORE: "Ignore: leave it alone",
-}
-_ENDED = {
-    DifferenceState.OPEN: "Difference is open",
-    DifferenceState.ADOPTED: "Difference adopted",
-    DifferenceState.CLOSED: "Difference closed",
-    DifferenceState.IGNORED: "Difference ignored",
-    DifferenceState.RESOLVED: "Difference gone",
+    DifferenceAnswer.ADOPT: "Adopt: it is ours.",
+    DifferenceAnswer.CLOSE: "Close: undo it at the venue.",
+    DifferenceAnswer.IGNORE: "Ignore: leave it alone.",
 }
 _FLOWS = {
     FlowKind.FUNDING: "Funding",
@@ -36,30 +29,34 @@ _FORCED = {
 
 def difference_found(event: DifferenceFound) -> Words:
     found = event.difference
-    waits = f"Until you answer, {found.waits}. Exits go on for the smaller of the two." * bool(
-        found.waits
-    )
-    means = "; ".join(_MEANS[answer] for answer in found.answers)
+    means = " ".join(_MEANS[answer] for answer in found.answers)
     return Words(
-        headline=f"Differs from the venue: {found.subject}, {_numbers(found)}",
-        facts=(found.summary, f"Nothing was corrected by itself. {waits}".strip()),
-        todo=f"/reconcile shows it with its buttons. {means}.",
+        headline=(
+            f"Differs from the venue: {found.subject}, ours {in_unit(found, found.ours)}, "
+            f"the venue's {in_unit(found, found.venue)}"
+        ),
+        facts=(found.summary, f"Nothing was corrected by itself. {waits(found)}".strip()),
+        todo=f"Say what it is, in the chat or with /differences. {means}",
+        choices=tuple(
+            Choice(
+                label=LABELS[answer],
+                line=answer_line(found.difference_id, answer),
+                danger=answer is DifferenceAnswer.CLOSE,
+            )
+            for answer in found.answers
+        ),
     )
 
 
 def difference_ended(event: DifferenceEnded) -> Words:
     found = event.difference
     return Words(
-        headline=f"{_ENDED[found.state]}: {found.subject}",
+        headline=f"Difference {STATE_WORDS[found.state]}: {found.subject}",
         context=("" if event.actor == "engine" else f"by {event.actor}",),
-        facts=(event.message,),
-    )
-
-
-def _numbers(found: DifferenceView) -> str:
-    return (
-        f"ours {quantity(found.ours, sign=True)}, "
-        f"the venue's {quantity(found.venue, sign=True)} {found.unit}"
+        facts=(
+            event.message,
+            f"No entry in {found.instrument_id} waits for it now." * bool(found.waits),
+        ),
     )
 
 

@@ -13,12 +13,16 @@ from engine.domain.events import (
     TradingRefused,
     VenueUnreachable,
 )
-from render.alerts.model import Words, told
+from render.alerts.model import Choice, Words, told
 from render.format import count, duration
+
+_MOST_LISTED = 20
+_LOOK = (Choice(label="Status", line="/status"), Choice(label="Differences", line="/differences"))
 
 
 def service_started(event: ServiceStarted) -> Words:
-    how = "restarted after a crash" if event.crashed else "started"
+    first = event.down_for_seconds is None and not event.crashed
+    how = "restarted after a crash" if event.crashed else "started" if first else "restarted"
     down = (
         f"away for {duration(timedelta(seconds=event.down_for_seconds))}"
         if event.down_for_seconds is not None
@@ -26,19 +30,38 @@ def service_started(event: ServiceStarted) -> Words:
     )
     runs = f"strategies: {', '.join(event.runs)}" if event.runs else "no strategy is running"
     found = f"Found {_listed(event.found)}." if event.found else "Found no position and no order."
-    changed = (
-        f"While away: {_listed(event.changed, '; ')}."
-        if event.changed
-        else "Nothing changed while it was away."
-    )
-    calm = "Nothing was lost and nothing waits for you." if not event.waiting else ""
-    first = event.down_for_seconds is None and not event.crashed
+    where = "/trades and /orders closed show them"
+    changed = _bullets("Changed while it was away", event.changed, where)
+    quiet = "" if first else "Nothing changed while it was away."
+    calm = "" if first or event.waiting else "Nothing was lost and nothing waits for you."
     return Words(
-        headline=f"Outcry {event.version} {how}",
+        headline=f"Outcry {event.version} {how}, reconciled with the venue",
         context=(down, runs),
-        facts=(found if first else f"{found} {changed}", "" if first else calm),
-        todo=f"Waiting for you: {_listed(event.waiting, '; ')}." if event.waiting else "",
+        facts=(found, changed or quiet, calm),
+        todo=_waiting(event.waiting),
+        choices=_LOOK if event.waiting else (),
     )
+
+
+def _waiting(waiting: tuple[str, ...]) -> str:
+    if not waiting:
+        return ""
+    listed = _bullets("Waits for you or for the venue", waiting, "/status shows them")
+    return f"{listed}\n/status shows how it stands, /differences what differs from the venue."
+
+
+def _bullets(title: str, things: tuple[str, ...], where: str) -> str:
+    """Return a titled list, its length bounded; nothing for an empty one.
+
+    Args:
+        where: Which commands show what is left out.
+    """
+    if not things:
+        return ""
+    shown = [f"• {thing.strip()}" for thing in things[:_MOST_LISTED]]
+    rest = len(things) - len(shown)
+    more = [f"and {rest} more: {where}"] if rest else []
+    return "\n".join([f"{title}:", *shown, *more])
 
 
 def service_stopped(event: ServiceStopped) -> Words:
@@ -75,9 +98,11 @@ def venue_unreachable(event: VenueUnreachable) -> Words:
         headline="The venue can't be reached",
         facts=(
             told("Reason", event.message),
-            "Nothing is traded yet. Stops that rest at the venue work on.",
+            "Nothing is traded and no strategy decides yet. Stops that rest at the venue work on; "
+            "no others are watched.",
         ),
-        todo="It is tried again until it answers; the first message of the start follows then.",
+        todo="It is tried again until it answers; the first message of the start follows then. "
+        "If it stays so, look at the network and at the venue's own status page.",
     )
 
 
@@ -88,7 +113,7 @@ def feed_interrupted(event: FeedInterrupted) -> Words:
             told("Reason", event.message),
             "Strategies do not act on missing bars. Stops at the venue work on.",
         ),
-        todo="It is reconnected by itself; /health shows the state.",
+        todo="It is mended by itself as soon as the venue answers; /venues shows the state.",
     )
 
 
@@ -130,5 +155,5 @@ def access_refused(event: AccessRefused) -> Words:
     )
 
 
-def _listed(things: tuple[str, ...], between: str = ", ") -> str:
-    return between.join(thing.rstrip(". \n") for thing in things)
+def _listed(things: tuple[str, ...]) -> str:
+    return ", ".join(thing.rstrip(". \n") for thing in things)

@@ -2,16 +2,24 @@
 
 from engine.domain.accounts import TradingState
 from engine.domain.runs import RunState
-from engine.domain.views import RunView, StatusView
+from engine.domain.views import RunView, StatusView, VenuesView
 from render.format import count, data_note, money, percent
 from render.html import escape
 from render.tables import pairs
 from render.views.parts import answer, bullets, incomplete, runs_table
+from render.views.venues import venue_line
 
 
-def status_text(view: StatusView) -> str:
-    """Return equity, the day, what runs and what waits for a person."""
-    return answer(view.header, "Status", _halted(view), *_figures(view), data_note(view.header))
+def status_text(view: StatusView, venues: VenuesView) -> str:
+    """Return equity, the day, what runs, what waits for a person, and how the venue is."""
+    return answer(
+        view.header,
+        "Status",
+        _halted(view),
+        *_figures(view),
+        venue_line(venues),
+        data_note(view.header),
+    )
 
 
 def greeting_text(view: StatusView, name: str) -> str:

@@ -17,10 +17,12 @@ from engine.domain.queries import (
     GetOrders,
     GetPnl,
     GetPositions,
+    GetReconciliation,
     GetReport,
     GetStatus,
     GetStrategies,
     GetTrades,
+    GetVenues,
     PreviewClose,
     PreviewRearm,
 )
@@ -56,6 +58,8 @@ class AnsweringEngine:
             GetReport: lambda _: views.report(),
             GetHealth: lambda _: views.health(),
             GetInstruments: lambda _: views.instruments(),
+            GetVenues: lambda _: views.venues(),
+            GetReconciliation: lambda _: views.reconciliation(header=views.header()),
             PreviewClose: _previewed,
             PreviewRearm: lambda _: views.preview_rearm(),
         }

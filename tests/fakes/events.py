@@ -349,7 +349,29 @@ def every_event() -> dict[str, Event]:
     crashed = started | {
         "crashed": True,
         "down_for_seconds": 12.0,
-        "found": ("2 open positions", "1 resting stop"),
+        "found": ("2 open positions", "1 working stop or target"),
+    }
+    quiet = crashed | {"crashed": False, "down_for_seconds": 47.0}
+    lost = crashed | {
+        "down_for_seconds": 95.0,
+        "changed": (
+            "sell 0.5 AAPL filled at 197.25",
+            "funding of -0.42 USD",
+            "buy 1.5 AAPL: proved unsent at the restart",
+        ),
+    }
+    asked = crashed | {
+        "crashed": False,
+        "down_for_seconds": 5400.0,
+        "changed": ("buy 0.2 AAPL filled at 199.1",),
+        "waiting": (
+            "0.2 AAPL of AAPL were bought without an order of ours.",
+            "An order to sell 1 AAPL at 230 works in AAPL and is not ours.",
+            "order oc7 in AAPL is in doubt: time-out after 10 s",
+        ),
+    }
+    long_away = crashed | {
+        "changed": tuple(f"buy 0.1 AAPL filled at {200 + index}" for index in range(30)),
     }
     busy = crashed | {
         "down_for_seconds": 5400.0,
@@ -434,6 +456,12 @@ def every_event() -> dict[str, Event]:
         ),
         "strategy_failed": a_failure(),
         "service_started": ServiceStarted(**told("service_started") | started),
+        "service_restarted_quiet": ServiceStarted(**told("service_restarted_quiet") | quiet),
+        "service_crashed_with_fills": ServiceStarted(**told("service_crashed_with_fills") | lost),
+        "service_restarted_asking": ServiceStarted(**told("service_restarted_asking") | asked),
+        "service_started_after_long": ServiceStarted(
+            **told("service_started_after_long") | long_away
+        ),
         "service_crashed": ServiceStarted(**told("service_crashed") | crashed),
         "service_crashed_busy": ServiceStarted(**told("service_crashed_busy") | busy),
         "service_stopped": ServiceStopped(
@@ -476,6 +504,51 @@ def every_event() -> dict[str, Event]:
             difference=a_difference(state=DifferenceState.RESOLVED),
             actor="engine",
             message="The venue agrees with us again.",
+        ),
+        "difference_of_order": DifferenceFound(
+            **told("difference_of_order"),
+            difference=a_difference(
+                kind=DifferenceKind.FOREIGN_ORDER,
+                subject="order 8412 in AAPL",
+                ours=_D(0),
+                venue=_D(-1),
+                summary="An order to sell 1 AAPL at 230 works in AAPL and is not ours.",
+            ),
+        ),
+        "difference_ignored": DifferenceEnded(
+            **told("difference_ignored"),
+            difference=a_difference(state=DifferenceState.IGNORED),
+            actor="telegram:1001",
+            message="It stays as it is; only what changes beyond it is told again.",
+        ),
+        "deposit_booked": FlowBooked(
+            **told("deposit_booked"),
+            kind=FlowKind.TRANSFER,
+            asset=USD,
+            amount=_D(250),
+            instrument_id=None,
+            note="deposit",
+        ),
+        "position_deleveraged": PositionForced(
+            **told("position_deleveraged"),
+            instrument_id=AAPL,
+            cause=FillCause.DELEVERAGING,
+            side=OrderSide.SELL,
+            quantity=_D("0.2"),
+            price=_D("150.25"),
+            book_names=("ema_crossover", "manual"),
+            left=_D("0.3"),
+        ),
+        "order_doubt_filled": OrderDoubtEnded(
+            **told("order_doubt_filled"),
+            client_order_id=ClientOrderId("oc8"),
+            book_name="ema_crossover",
+            instrument_id=AAPL,
+            side=OrderSide.BUY,
+            state=OrderState.FILLED,
+            quantity=_D("0.5"),
+            filled_quantity=_D("0.5"),
+            message="",
         ),
         "flow_booked": FlowBooked(
             **told("flow_booked"),

@@ -6,13 +6,16 @@ from decimal import Decimal
 
 from engine.domain.accounts import TradingMode, TradingState
 from engine.domain.commands import PositionRef
+from engine.domain.differences import DifferenceAnswer, DifferenceKind, DifferenceState
 from engine.domain.ids import (
     MANUAL_BOOK,
+    UNMANAGED_BOOK,
     AccountId,
     AssetId,
     BookId,
     ClientOrderId,
     CommandId,
+    DifferenceId,
     InstrumentId,
 )
 from engine.domain.orders import OrderPurpose, OrderSide, OrderState, OrderType
@@ -25,6 +28,7 @@ from engine.domain.views import (
     ComponentHealth,
     ComponentState,
     DailyReport,
+    DifferenceView,
     EquityPoint,
     EquityView,
     Header,
@@ -42,6 +46,7 @@ from engine.domain.views import (
     PreviewLine,
     PreviewRearmView,
     PreviewView,
+    ReconciliationView,
     ReportPosition,
     RunView,
     StatusView,
@@ -49,6 +54,8 @@ from engine.domain.views import (
     StrategyView,
     TradesView,
     TradeView,
+    VenuesView,
+    VenueView,
 )
 
 NOW = datetime(2026, 3, 10, 15, 5, tzinfo=UTC)
@@ -493,3 +500,141 @@ def refused(why: str = "nothing was changed: there is no run called foo") -> Out
     return outcome(
         OutcomeStatus.REFUSED, refusal=why, next_step="the runs are: ema-btc, rsi-aapl, eth-slow"
     )
+
+
+def difference(**changes: object) -> DifferenceView:
+    """A purchase by hand of 0.2 BTC beside our 0.0421."""
+    made = DifferenceView(
+        difference_id=DifferenceId("diabcdefghijklmnopqrstuvwxyz"),
+        kind=DifferenceKind.MANUAL_TRADE,
+        state=DifferenceState.OPEN,
+        subject="BTC/USDT",
+        instrument_id=BTC,
+        ours=Decimal("0.0421"),
+        venue=Decimal("0.2421"),
+        unit="BTC",
+        summary="0.2 BTC of BTC/USDT were bought without an order of ours.",
+        waits="entries in BTC/USDT wait",
+        answers=tuple(DifferenceAnswer),
+        found_at=NOW - timedelta(minutes=4),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def sold_by_hand() -> DifferenceView:
+    return difference(
+        difference_id=DifferenceId("disoldbyhandsoldbyhandsoldby"),
+        ours=Decimal("0.0421"),
+        venue=Decimal("0.0121"),
+        summary="0.03 BTC of BTC/USDT were sold without an order of ours.",
+        answers=(DifferenceAnswer.ADOPT, DifferenceAnswer.IGNORE),
+    )
+
+
+def foreign_order() -> DifferenceView:
+    return difference(
+        difference_id=DifferenceId("diforeignorderforeignorderfo"),
+        kind=DifferenceKind.FOREIGN_ORDER,
+        subject="order 8412 in ETH/USDT",
+        instrument_id=ETH,
+        ours=Decimal(0),
+        venue=Decimal("-1.5"),
+        unit="ETH",
+        summary="An order to sell 1.5 ETH at 3300 works in ETH/USDT and is not ours.",
+        waits="entries in ETH/USDT wait",
+    )
+
+
+def missing_cash() -> DifferenceView:
+    return difference(
+        difference_id=DifferenceId("dimissingcashmissingcashmiss"),
+        kind=DifferenceKind.BALANCE,
+        subject="USDT",
+        instrument_id=None,
+        ours=Decimal("7293.92"),
+        venue=Decimal("7281.42"),
+        unit="USDT",
+        summary=(
+            "The venue holds 12.5 USDT less than our books say, and no fill and no transfer "
+            "explains it."
+        ),
+        waits="",
+        answers=(DifferenceAnswer.ADOPT, DifferenceAnswer.IGNORE),
+    )
+
+
+def unknown_contracts() -> DifferenceView:
+    perpetual = InstrumentId("BTC/USDT:USDT")
+    return difference(
+        difference_id=DifferenceId("dicontractscontractscontract"),
+        kind=DifferenceKind.POSITION,
+        subject=str(perpetual),
+        instrument_id=perpetual,
+        ours=Decimal(-4),
+        venue=Decimal(-7),
+        unit="contracts",
+        summary=(
+            "The venue holds 3 contracts less of BTC/USDT:USDT than our books say, and no fill "
+            "explains it."
+        ),
+        waits="entries in BTC/USDT:USDT wait",
+    )
+
+
+def unmanaged_position() -> PositionView:
+    """What the purchase by hand left in nobody's book."""
+    return position(
+        ref=PositionRef(book_id=UNMANAGED_BOOK, instrument_id=BTC),
+        book_name="unmanaged",
+        quantity=Decimal("0.2"),
+        notional=Decimal("14205.59"),
+        stop_price=None,
+        target_price=None,
+        tag="",
+    )
+
+
+def live_header(**changes: object) -> Header:
+    return header(mode=TradingMode.LIVE, note="", **changes)
+
+
+def reconciliation(*found: DifferenceView, **changes: object) -> ReconciliationView:
+    waiting = f"{len(found)} difference{'s' * (len(found) > 1)} wait for an answer"
+    made = ReconciliationView(
+        header=live_header(),
+        differences=found,
+        at=NOW - timedelta(seconds=40),
+        seconds=0.83,
+        result=waiting if found else "all agrees",
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def venue(*found: DifferenceView, **changes: object) -> VenueView:
+    made = VenueView(
+        name="binance",
+        connected=True,
+        last_message_age=timedelta(milliseconds=350),
+        latency_ms=84.4,
+        clock_skew_ms=-12,
+        budget_used=0.32,
+        open_breakers=(),
+        note="",
+        in_doubt=0,
+        reconciliation=reconciliation(*found),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def venues(*listed: VenueView, **changes: object) -> VenuesView:
+    """The live venues given; without any a recorded one, as in the other views."""
+    recorded = venue(
+        name="replay",
+        last_message_age=timedelta(hours=6000),
+        latency_ms=None,
+        clock_skew_ms=None,
+        budget_used=0.0,
+        reconciliation=reconciliation(header=header()),
+    )
+    made = VenuesView(header=live_header() if listed else header(), venues=listed or (recorded,))
+    return replace(made, **changes)  # type: ignore[arg-type]

@@ -6,8 +6,8 @@ from itertools import groupby
 from bot.telegram.call import Call
 from bot.telegram.registry import UsageError
 from bot.telegram.replies import Reply, command_button, refresh_button, row, rows
-from engine.domain.queries import GetHealth, GetStatus, GetStrategies
-from engine.domain.views import HealthView, StatusView, StrategiesView
+from engine.domain.queries import GetHealth, GetStatus, GetStrategies, GetVenues
+from engine.domain.views import HealthView, StatusView, StrategiesView, VenuesView
 from render.views.info import (
     command_help_text,
     health_text,
@@ -16,17 +16,21 @@ from render.views.info import (
     version_text,
 )
 from render.views.status import status_text
+from render.views.venues import with_venues
 
 
 async def status(call: Call) -> Reply:
     """Show equity, the day, what runs, and what waits for a person."""
     view = await call.ask(GetStatus(), StatusView)
+    venues = await call.ask(GetVenues(), VenuesView)
+    asked = any(venue.reconciliation.differences for venue in venues.venues)
     buttons = row(
         refresh_button(call.line),
         command_button("Positions", "/positions"),
         command_button("P&L", "/pnl"),
     )
-    return Reply(html=status_text(view), buttons=rows(buttons))
+    also = row(command_button("Differences", "/differences") if asked else None)
+    return Reply(html=status_text(view, venues), buttons=rows(buttons, also))
 
 
 async def strategies(call: Call) -> Reply:
@@ -37,7 +41,8 @@ async def strategies(call: Call) -> Reply:
 
 async def health(call: Call) -> Reply:
     """Show how every part is, those outside the engine included."""
-    view = await call.ask(GetHealth(), HealthView)
+    health = await call.ask(GetHealth(), HealthView)
+    view = with_venues(health, await call.ask(GetVenues(), VenuesView))
     own = tuple(call.tools.health())
     named = {part.name for part in own}
     components = (*(part for part in view.components if part.name not in named), *own)

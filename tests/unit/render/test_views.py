@@ -10,12 +10,29 @@ from pathlib import Path
 import pytest
 
 from engine.domain.accounts import TradingMode, TradingState
-from engine.domain.ids import AssetId
+from engine.domain.differences import DifferenceAnswer
+from engine.domain.ids import MANUAL_BOOK, AssetId
 from engine.domain.orders import OrderState
 from engine.domain.runs import RunState
-from engine.domain.views import BalanceLine, ComponentHealth, ComponentState, OutcomeStatus
+from engine.domain.views import (
+    BalanceLine,
+    ComponentHealth,
+    ComponentState,
+    DifferenceView,
+    OutcomeStatus,
+    PositionView,
+    VenueView,
+)
 from render.html import MESSAGE_LIMIT, utf16_length, visible_text
 from render.tables import PHONE_WIDTH, text_width
+from render.views.differences import (
+    answer_preview_text,
+    consequences,
+    differences_text,
+    not_offered_text,
+    not_open_text,
+    reconciled_text,
+)
 from render.views.info import (
     command_help_text,
     health_text,
@@ -42,6 +59,7 @@ from render.views.outcomes import (
 from render.views.positions import orders_text, positions_text
 from render.views.report import report_text
 from render.views.status import greeting_text, status_text
+from render.views.venues import bar, venue_line, venues_text, with_venues
 from sandbox.botapi.entities import parse_html
 from tests.fakes import views
 from tests.fakes.views import LONG_NAME
@@ -77,25 +95,67 @@ _unpriced = views.position(
     unrealized_fraction=None,
 )
 
+
+def _status(*, of: VenueView | None = None, **changes: object) -> str:
+    venues = views.venues() if of is None else views.venues(of)
+    return status_text(views.status(**changes), venues)
+
+
+def _asked(
+    found: DifferenceView, given: DifferenceAnswer, *held: PositionView, changed: str = ""
+) -> str:
+    return answer_preview_text(views.live_header(), found, given, held, 120, changed)
+
+
+_TROUBLED = views.venue(
+    views.difference(),
+    connected=False,
+    last_message_age=timedelta(minutes=3, seconds=12),
+    latency_ms=2410.0,
+    clock_skew_ms=1210,
+    budget_used=0.97,
+    open_breakers=("orders: 5 failures in a row, asked again at 15:06 UTC",),
+    note="this venue takes no ids of ours: an order in doubt is matched by side, size and time",
+    in_doubt=2,
+)
+_EARLY = views.venue(
+    last_message_age=None,
+    latency_ms=None,
+    clock_skew_ms=None,
+    budget_used=0.0,
+    reconciliation=views.reconciliation(at=None, seconds=0.0, result="not compared yet"),
+)
+_EVERY_KIND = (
+    views.difference(),
+    views.sold_by_hand(),
+    views.foreign_order(),
+    views.missing_cash(),
+    views.unknown_contracts(),
+    views.difference(subject=str(LONG_NAME), venue=Decimal("123456789.12345678")),
+)
+
 VIEWS: dict[str, Callable[[], str]] = {
-    "status": lambda: status_text(views.status()),
-    "status_incomplete": lambda: status_text(
-        views.status(equity=None, day_pnl=None, drawdown=None, incomplete=("AAPL", "EUR"))
+    "status": lambda: _status(),
+    "status_incomplete": lambda: _status(
+        equity=None, day_pnl=None, drawdown=None, incomplete=("AAPL", "EUR")
     ),
-    "status_halted": lambda: status_text(
-        views.status(header=views.halted(), halt_reason="by Alex: too wild", waiting=())
+    "status_halted": lambda: _status(
+        header=views.halted(), halt_reason="by Alex: too wild", waiting=()
     ),
-    "status_reducing": lambda: status_text(
-        views.status(header=views.header(trading_state=TradingState.REDUCING))
+    "status_reducing": lambda: _status(header=views.header(trading_state=TradingState.REDUCING)),
+    "status_with_a_venue": lambda: _status(of=views.venue(), header=views.live_header()),
+    "status_with_differences": lambda: _status(
+        of=views.venue(views.difference(), views.foreign_order()),
+        header=views.live_header(),
+        waiting=(views.difference().summary, views.foreign_order().summary),
     ),
-    "status_empty": lambda: status_text(
-        views.status(runs=(), waiting=(), open_positions=0, open_orders=0)
+    "status_without_connection": lambda: _status(
+        of=views.venue(connected=False), header=views.live_header(), waiting=()
     ),
-    "status_long_names": lambda: status_text(views.status(runs=(_long_run,))),
-    "status_live": lambda: status_text(
-        views.status(
-            header=views.header(mode=TradingMode.LIVE, note="", time_zone="America/New_York")
-        )
+    "status_empty": lambda: _status(runs=(), waiting=(), open_positions=0, open_orders=0),
+    "status_long_names": lambda: _status(runs=(_long_run,)),
+    "status_live": lambda: _status(
+        header=views.header(mode=TradingMode.LIVE, note="", time_zone="America/New_York")
     ),
     "greeting": lambda: greeting_text(views.status(), "Alex"),
     "greeting_idle": lambda: greeting_text(
@@ -271,6 +331,67 @@ VIEWS: dict[str, Callable[[], str]] = {
         "/close BTC", "The venue refused: margin <1.", "Position still open.", "/orders", "E-91C2"
     ),
     "nothing": lambda: nothing_text(views.header(), "Nothing to close."),
+    "venues_replay": lambda: venues_text(views.venues(), views.NOW),
+    "venues": lambda: venues_text(views.venues(views.venue()), views.NOW),
+    "venues_troubled": lambda: venues_text(views.venues(_TROUBLED), views.NOW),
+    "venues_just_started": lambda: venues_text(views.venues(_EARLY), views.NOW),
+    "health_with_a_venue": lambda: health_text(
+        with_venues(views.health(header=views.live_header()), views.venues(views.venue()))
+    ),
+    "health_with_a_troubled_venue": lambda: health_text(
+        with_venues(views.health(header=views.live_header()), views.venues(_TROUBLED))
+    ),
+    "reconciled": lambda: reconciled_text(
+        views.reconciliation(), views.status(), (), may_answer=True
+    ),
+    "reconciled_caught_up": lambda: reconciled_text(
+        views.reconciliation(),
+        views.status(),
+        ("sell 0.0421 BTC/USDT filled at 66000", "funding of -0.42 USDT"),
+        may_answer=True,
+    ),
+    "reconciled_one_difference": lambda: reconciled_text(
+        views.reconciliation(views.difference()), views.status(), (), may_answer=True
+    ),
+    "reconciled_looking_again": lambda: reconciled_text(
+        views.reconciliation(looking_again=("BTC/USDT: it seems to differ from the venue",)),
+        views.status(),
+        (),
+        may_answer=True,
+    ),
+    "differences_none": lambda: differences_text(
+        views.reconciliation(), views.NOW, may_answer=True
+    ),
+    "differences": lambda: differences_text(
+        views.reconciliation(*_EVERY_KIND), views.NOW, may_answer=True
+    ),
+    "differences_page_2": lambda: differences_text(
+        views.reconciliation(*_EVERY_KIND), views.NOW, 5, may_answer=False
+    ),
+    "preview_adopt": lambda: _asked(views.difference(), DifferenceAnswer.ADOPT, views.position()),
+    "preview_adopt_sale": lambda: _asked(
+        views.sold_by_hand(), DifferenceAnswer.ADOPT, views.position()
+    ),
+    "preview_adopt_order": lambda: _asked(views.foreign_order(), DifferenceAnswer.ADOPT),
+    "preview_adopt_cash": lambda: _asked(views.missing_cash(), DifferenceAnswer.ADOPT),
+    "preview_adopt_contracts": lambda: _asked(views.unknown_contracts(), DifferenceAnswer.ADOPT),
+    "preview_close_difference": lambda: _asked(
+        views.difference(),
+        DifferenceAnswer.CLOSE,
+        views.unmanaged_position(),
+        changed="BTC/USDT is at 71500 now, not 71027.95.",
+    ),
+    "preview_close_order": lambda: _asked(views.foreign_order(), DifferenceAnswer.CLOSE),
+    "preview_close_contracts": lambda: _asked(views.unknown_contracts(), DifferenceAnswer.CLOSE),
+    "preview_ignore": lambda: _asked(views.difference(), DifferenceAnswer.IGNORE),
+    "preview_ignore_order": lambda: _asked(views.foreign_order(), DifferenceAnswer.IGNORE),
+    "difference_not_open": lambda: not_open_text(
+        views.live_header(), "BTC/USDT: adopted by Vera, 15:04 UTC"
+    ),
+    "difference_unknown": lambda: not_open_text(views.live_header(), ""),
+    "difference_not_closable": lambda: not_offered_text(
+        views.live_header(), views.sold_by_hand(), DifferenceAnswer.CLOSE
+    ),
 }
 
 
@@ -315,5 +436,71 @@ def test_no_golden_file_is_left_behind() -> None:
 
 
 def test_a_missing_figure_is_never_shown_as_zero() -> None:
-    text = visible_text(status_text(views.status(equity=None, day_pnl=None, drawdown=None)))
+    text = visible_text(_status(equity=None, day_pnl=None, drawdown=None))
     assert text.count("n/a") == 3
+
+
+def test_what_is_not_known_of_a_venue_is_never_shown_as_zero() -> None:
+    text = visible_text(venues_text(views.venues(_EARLY), views.NOW))
+    assert text.count("not known") == 3
+    assert "0 ms" not in text
+
+
+@pytest.mark.parametrize(
+    ("used", "shown"),
+    [
+        (0.0, "░░░░░░░░░░ 0%"),
+        (0.32, "███░░░░░░░ 32%"),
+        (1.0, "██████████ 100%"),
+        (1.7, "██████████ 100%"),
+        (-1.0, "░░░░░░░░░░ 0%"),
+    ],
+)
+def test_the_budget_is_a_bar_of_ten_cells(used: float, shown: str) -> None:
+    assert bar(used) == shown
+
+
+def test_a_calm_replay_says_nothing_of_its_venue() -> None:
+    assert venue_line(views.venues()) == ""
+
+
+def test_a_venue_in_trouble_is_a_component_that_is_down_and_says_all_of_it() -> None:
+    *_, part = with_venues(views.health(), views.venues(_TROUBLED)).components
+    assert (part.name, part.state) == ("venue binance", ComponentState.DOWN)
+    for trouble in ("not connected", "1 difference waits", "2 orders in doubt", "orders: 5"):
+        assert trouble in part.detail
+
+
+def test_an_open_difference_degrades_the_venue() -> None:
+    *_, part = with_venues(views.health(), views.venues(views.venue(views.difference()))).components
+    assert part.state is ComponentState.DEGRADED
+
+
+def test_an_adopted_sale_takes_from_each_position_in_turn_and_the_rest_goes_to_manual() -> None:
+    first = views.position(quantity=Decimal("0.02"))
+    second = views.position(
+        ref=replace(views.position().ref, book_id=MANUAL_BOOK),
+        book_name="manual",
+        quantity=Decimal("0.005"),
+    )
+    said = consequences(views.sold_by_hand(), DifferenceAnswer.ADOPT, (first, second))
+    assert said[0].startswith("ema-btc: +0.02 becomes 0 BTC")
+    assert said[1].startswith("manual: +0.005 becomes 0 BTC")
+    assert said[2].startswith("manual: -0.005 BTC is added")
+
+
+def test_an_adopted_sale_leaves_positions_of_its_own_direction_and_unmanaged_ones_alone() -> None:
+    short = views.position(quantity=Decimal("-1"))
+    said = consequences(
+        views.sold_by_hand(), DifferenceAnswer.ADOPT, (short, views.unmanaged_position())
+    )
+    assert said[0].startswith("manual: -0.03 BTC is added")
+
+
+@pytest.mark.parametrize("given", DifferenceAnswer)
+@pytest.mark.parametrize("found", _EVERY_KIND, ids=lambda found: found.kind.value)
+def test_every_answer_that_is_offered_says_what_it_does(
+    found: DifferenceView, given: DifferenceAnswer
+) -> None:
+    if given in found.answers:
+        assert len(consequences(found, given, (views.position(),))) >= 2

@@ -242,9 +242,12 @@ class EngineService:
         Raises:
             StorageError: The store can't be written: nothing more is sent; start again.
         """
-        await self.recover()
         try:
+            await self.recover()
             await self._trade()
+        except asyncio.CancelledError:
+            await asyncio.shield(self._leave())
+            raise
         finally:
             await asyncio.shield(self._close())
 
@@ -285,10 +288,14 @@ class EngineService:
                 lanes.put(message)
             lanes.close()
 
+    async def _leave(self) -> None:
+        """Say that the stop is an orderly one; a failure leaves that unsaid."""
+        if self.ready.is_set():
+            await self._dead_man.disarm()
+            if not self._settings.stop_at_end:
+                await self._saying.farewell("stopped in order")
+
     async def _close(self) -> None:
-        await self._dead_man.disarm()
-        if not self._settings.stop_at_end:
-            await self._saying.farewell("stopped in order")
         await self.desk.venue.close()
         await self.desk.host.close()
 

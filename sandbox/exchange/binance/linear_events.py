@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from sandbox.exchange.binance import words
 from sandbox.exchange.binance.linear_views import Scale, average_price
-from sandbox.exchange.binance.wirejson import JsonObject, fixed, plain
+from sandbox.exchange.binance.wirejson import JsonObject, exact, fixed, plain
 from sandbox.exchange.core.accounts import Balance, Position
 from sandbox.exchange.core.events import AlgoUpdated, OrderUpdated
 from sandbox.exchange.core.kinds import MarginMode, OrderStatus, Origin
@@ -39,7 +39,7 @@ def order_trade_update(event: OrderUpdated, scale: Scale, shown: Shown) -> JsonO
         "L": scale.price(None if fill is None else fill.price),
     }
     if fill is not None:
-        body |= {"N": fill.commission_asset, "n": fixed(fill.commission)}
+        body |= {"N": fill.commission_asset, "n": exact(fill.commission)}
     return {
         "e": "ORDER_TRADE_UPDATE",
         "T": shown(event.time_ms),
@@ -56,7 +56,7 @@ def order_trade_update(event: OrderUpdated, scale: Scale, shown: Shown) -> JsonO
             "ot": kind,
             "ps": words.position_side_name(order.position_side),
             "cp": order.close_position,
-            "rp": fixed(ZERO if fill is None else fill.realized_pnl),
+            "rp": exact(ZERO if fill is None else fill.realized_pnl),
             "pP": False,
             "si": 0,
             "ss": 0,
@@ -141,7 +141,7 @@ def stream_position(position: Position, scale: Scale) -> JsonObject:
         "pa": scale.quantity(position.quantity),
         "ep": plain(position.entry_price),
         "bep": plain(position.entry_price),
-        "cr": fixed(position.realized_pnl),
+        "cr": exact(position.realized_pnl),
         "up": fixed(position.unrealized_pnl),
         "mt": "isolated" if isolated else "cross",
         "iw": fixed(position.isolated_margin),
@@ -153,7 +153,7 @@ def stream_balance(balance: Balance, change: Decimal) -> JsonObject:
     """Return a balance inside ACCOUNT_UPDATE; `change` leaves trading out."""
     return {
         "a": balance.asset,
-        "wb": fixed(balance.total),
-        "cw": fixed(balance.total),
-        "bc": fixed(change),
+        "wb": exact(balance.total),
+        "cw": exact(balance.total),
+        "bc": exact(change),
     }

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from sandbox.exchange.binance import words
 from sandbox.exchange.binance.linear_views import Scale
-from sandbox.exchange.binance.wirejson import JsonObject, fixed, plain
+from sandbox.exchange.binance.wirejson import JsonObject, exact, fixed, plain
 from sandbox.exchange.core.accounts import Flow, MarginState, Position
 from sandbox.exchange.core.kinds import MarginMode
 from sandbox.exchange.core.markets import Market
@@ -20,14 +20,14 @@ def margin_view(state: MarginState, at_ms: int) -> JsonObject:
     """Return one asset of the account."""
     return {
         "asset": state.asset,
-        "walletBalance": fixed(state.wallet_balance),
+        "walletBalance": exact(state.wallet_balance),
         "unrealizedProfit": fixed(state.unrealized_pnl),
         "marginBalance": fixed(state.margin_balance),
         "maintMargin": fixed(state.maintenance_margin),
         "initialMargin": fixed(state.initial_margin + state.order_margin),
         "positionInitialMargin": fixed(state.initial_margin),
         "openOrderInitialMargin": fixed(state.order_margin),
-        "crossWalletBalance": fixed(state.wallet_balance),
+        "crossWalletBalance": exact(state.wallet_balance),
         "crossUnPnl": fixed(state.unrealized_pnl),
         "availableBalance": fixed(max(ZERO, state.available)),
         "maxWithdrawAmount": fixed(max(ZERO, state.available)),
@@ -41,8 +41,8 @@ def balance_view(state: MarginState, at_ms: int) -> JsonObject:
     return {
         "accountAlias": "SgsR",
         "asset": state.asset,
-        "balance": fixed(state.wallet_balance),
-        "crossWalletBalance": fixed(state.wallet_balance),
+        "balance": exact(state.wallet_balance),
+        "crossWalletBalance": exact(state.wallet_balance),
         "crossUnPnl": fixed(state.unrealized_pnl),
         "availableBalance": fixed(max(ZERO, state.available)),
         "maxWithdrawAmount": fixed(max(ZERO, state.available)),
@@ -61,12 +61,12 @@ def total_view(states: Sequence[MarginState]) -> JsonObject:
     return {
         "totalInitialMargin": fixed(position + order),
         "totalMaintMargin": fixed(sum((s.maintenance_margin for s in states), ZERO)),
-        "totalWalletBalance": fixed(wallet),
+        "totalWalletBalance": exact(wallet),
         "totalUnrealizedProfit": fixed(unrealized),
         "totalMarginBalance": fixed(wallet + unrealized),
         "totalPositionInitialMargin": fixed(position),
         "totalOpenOrderInitialMargin": fixed(order),
-        "totalCrossWalletBalance": fixed(wallet),
+        "totalCrossWalletBalance": exact(wallet),
         "totalCrossUnPnl": fixed(unrealized),
         "availableBalance": fixed(available),
         "maxWithdrawAmount": fixed(available),
@@ -148,7 +148,7 @@ def income_view(flow: Flow, symbol: str, shown: Shown) -> JsonObject:
     return {
         "symbol": symbol,
         "incomeType": words.INCOME_TYPES[flow.reason],
-        "income": fixed(flow.amount),
+        "income": exact(flow.amount),
         "asset": flow.asset,
         "info": flow.note or words.INCOME_TYPES[flow.reason],
         "time": shown(flow.time_ms),

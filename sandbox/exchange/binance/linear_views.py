@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from sandbox.exchange.binance import words
-from sandbox.exchange.binance.wirejson import JsonList, JsonObject, fixed, plain
+from sandbox.exchange.binance.wirejson import JsonList, JsonObject, exact, fixed, plain
 from sandbox.exchange.core.kinds import (
     MarketStatus,
     Side,
@@ -59,7 +59,7 @@ def order_view(order: Order, scale: Scale, shown: Shown) -> JsonObject:
         "origQty": scale.quantity(order.quantity),
         "executedQty": scale.quantity(order.filled_quantity),
         "cumQty": scale.quantity(order.filled_quantity),
-        "cumQuote": fixed(order.filled_value, 5),
+        "cumQuote": exact(order.filled_value, 5),
         "timeInForce": order.time_in_force.value.upper(),
         "type": kind,
         "reduceOnly": order.reduce_only,
@@ -119,9 +119,9 @@ def own_trade_view(fill: Fill, scale: Scale, shown: Shown) -> JsonObject:
         "side": words.side_name(fill.side),
         "price": scale.price(fill.price),
         "qty": scale.quantity(fill.quantity),
-        "realizedPnl": fixed(fill.realized_pnl),
-        "quoteQty": fixed(fill.value),
-        "commission": fixed(fill.commission),
+        "realizedPnl": exact(fill.realized_pnl),
+        "quoteQty": exact(fill.value),
+        "commission": exact(fill.commission),
         "commissionAsset": fill.commission_asset,
         "time": shown(fill.time_ms),
         "positionSide": words.position_side_name(fill.position_side),

@@ -22,7 +22,7 @@ _GARBLED = '{"symbol":"BTCUSD'
 _BAD_GATEWAY = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 _UNKNOWN_503 = "Unknown error, please check your request or try again later."
 _GONE = "<html><body><h1>410 Gone</h1></body></html>"
-_KEPT_ANSWERS = 500
+_KEPT_ANSWERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +240,10 @@ class Requests:
             return  # nothing to fill: the request is carried out as it is
 
     def _stale(self, ask: Ask) -> Answer:
-        """Answer as before the last changes: what was answered last, or that nothing is there."""
+        """Answer as before the last changes: as the last time since the rule is on.
+
+        An order that was not asked for since then is not there yet.
+        """
         kept = self._answers.get(_question(ask))
         if kept is not None:
             return kept
@@ -249,6 +252,10 @@ class Requests:
         return self._act(ask)
 
     def _remember(self, ask: Ask, answer: Answer) -> None:
+        """Keep an answer while a rule may want it again: lists are long."""
+        if not any(rule.effect is Effect.STALE_READ for rule in self.exchange.faults.rules):
+            self._answers.clear()
+            return
         if not ask.endpoint.operation.startswith("query"):
             return
         question = _question(ask)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from sandbox.exchange.binance.part import Call
-from sandbox.exchange.binance.wirejson import Json, JsonList, JsonObject, fixed, plain
+from sandbox.exchange.binance.wirejson import Json, JsonList, JsonObject, exact, fixed, plain
 from sandbox.exchange.core import Flow
 from sandbox.exchange.core.kinds import FlowReason, Permission, Wallet
 
@@ -40,7 +40,7 @@ def account(call: Call) -> Json:
         "updateTime": call.part.shown_now(),
         "accountType": "SPOT",
         "balances": [
-            {"asset": item.asset, "free": fixed(item.free), "locked": fixed(item.locked)}
+            {"asset": item.asset, "free": exact(item.free), "locked": exact(item.locked)}
             for item in shown
             if item.total or not hide_empty
         ],

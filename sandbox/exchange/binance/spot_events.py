@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from sandbox.exchange.binance import words
-from sandbox.exchange.binance.wirejson import JsonObject, fixed
+from sandbox.exchange.binance.wirejson import JsonObject, exact, fixed
 from sandbox.exchange.core.accounts import Balance
 from sandbox.exchange.core.events import BalancesChanged, OrderUpdated
 from sandbox.exchange.core.kinds import EndReason, ExecType, OrderType
@@ -41,7 +41,7 @@ def execution_report(event: OrderUpdated, symbol: str, shown: Shown, cancel_id: 
         "l": fixed(ZERO if fill is None else fill.quantity),
         "z": fixed(order.filled_quantity),
         "L": fixed(ZERO if fill is None else fill.price),
-        "n": "0" if fill is None else fixed(fill.commission),
+        "n": "0" if fill is None else exact(fill.commission),
         "N": None if fill is None else fill.commission_asset,
         "T": shown(event.time_ms),
         "t": -1 if fill is None else fill.trade_id,
@@ -50,8 +50,8 @@ def execution_report(event: OrderUpdated, symbol: str, shown: Shown, cancel_id: 
         "m": False if fill is None else fill.is_maker,
         "M": fill is not None,
         "O": shown(order.created_ms),
-        "Z": fixed(order.filled_value),
-        "Y": fixed(ZERO if fill is None else fill.value),
+        "Z": exact(order.filled_value),
+        "Y": exact(ZERO if fill is None else fill.value),
         "Q": fixed(order.quote_quantity or ZERO),
         **({"W": shown(order.working_ms)} if order.working_ms else {}),
         "V": "NONE",
@@ -77,9 +77,9 @@ def account_position(event: BalancesChanged, shown: Shown) -> JsonObject:
 
 
 def _balance(balance: Balance) -> JsonObject:
-    return {"a": balance.asset, "f": fixed(balance.free), "l": fixed(balance.locked)}
+    return {"a": balance.asset, "f": exact(balance.free), "l": exact(balance.locked)}
 
 
 def balance_update(asset: str, delta: Decimal, at_ms: int) -> JsonObject:
     """Return a deposit, withdrawal or transfer."""
-    return {"e": "balanceUpdate", "E": at_ms, "a": asset, "d": fixed(delta), "T": at_ms}
+    return {"e": "balanceUpdate", "E": at_ms, "a": asset, "d": exact(delta), "T": at_ms}

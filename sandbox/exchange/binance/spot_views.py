@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from sandbox.exchange.binance import words
-from sandbox.exchange.binance.wirejson import JsonList, JsonObject, fixed
+from sandbox.exchange.binance.wirejson import JsonList, JsonObject, exact, fixed
 from sandbox.exchange.core.kinds import MarketStatus, Side
 from sandbox.exchange.core.markets import Market
 from sandbox.exchange.core.orders import Fill, Order
@@ -23,7 +23,7 @@ def order_state(order: Order) -> JsonObject:
         "origQty": fixed(order.quantity),
         "executedQty": fixed(order.filled_quantity),
         "origQuoteOrderQty": fixed(order.quote_quantity or ZERO),
-        "cummulativeQuoteQty": fixed(order.filled_value),
+        "cummulativeQuoteQty": exact(order.filled_value),
         "status": words.status_name(order.status),
         "timeInForce": words.spot_tif_name(order.time_in_force),
         "type": words.spot_type_name(order.order_type, order.time_in_force),
@@ -70,7 +70,7 @@ def placed_view(
             {
                 "price": fixed(fill.price),
                 "qty": fixed(fill.quantity),
-                "commission": fixed(fill.commission),
+                "commission": exact(fill.commission),
                 "commissionAsset": fill.commission_asset,
                 "tradeId": fill.trade_id,
             }
@@ -101,8 +101,8 @@ def own_trade_view(fill: Fill, symbol: str, shown: Shown) -> JsonObject:
         "orderListId": -1,
         "price": fixed(fill.price),
         "qty": fixed(fill.quantity),
-        "quoteQty": fixed(fill.value),
-        "commission": fixed(fill.commission),
+        "quoteQty": exact(fill.value),
+        "commission": exact(fill.commission),
         "commissionAsset": fill.commission_asset,
         "time": shown(fill.time_ms),
         "isBuyer": fill.side is Side.BUY,

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from sandbox.jsontypes import JsonObject
 
-__all__ = ["Json", "JsonList", "JsonObject", "dump", "fixed", "levels", "plain"]
+__all__ = ["Json", "JsonList", "JsonObject", "dump", "exact", "fixed", "levels", "plain"]
 
 JsonList: TypeAlias = list[object]
 Json: TypeAlias = JsonObject | JsonList
@@ -29,6 +29,18 @@ def fixed(value: Decimal, digits: int = 8) -> str:
     '1.50000000'
     """
     return f"{value:.{digits}f}"
+
+
+def exact(value: Decimal, digits: int = 8) -> str:
+    """Return `value` with at least that many decimals and all that it has.
+
+    For money: a client's books must be able to agree with the exchange's to the last digit.
+
+    >>> exact(Decimal("1.5")), exact(Decimal("0.1234567891"))
+    ('1.50000000', '0.1234567891')
+    """
+    text = fixed(value, digits)
+    return text if Decimal(text) == value else plain(value)
 
 
 def plain(value: Decimal) -> str:

@@ -257,8 +257,8 @@ async def test_a_stale_read_does_not_know_of_the_last_change(
     venue: ScriptedVenue, spot: Any
 ) -> None:
     placed = await submit(venue, spot)
+    faulty(venue, "query", Effect.STALE_READ, skip=1)
     assert len(await spot.fetch_open_orders(BTC)) == 1
-    faulty(venue, "query", Effect.STALE_READ)
     await spot.cancel_order(placed["id"], BTC)
     assert len(await spot.fetch_open_orders(BTC)) == 1
     with pytest.raises(ccxt.OrderNotFound):

@@ -37,7 +37,7 @@ from tests.integration.bot.conftest import (
 
 READS = (
     "/status /positions /orders /trades /pnl /balance /equity /report /strategies /chart btcusdt"
-    " /health /version"
+    " /health /version /venues /differences"
 )
 
 

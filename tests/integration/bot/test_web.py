@@ -13,7 +13,7 @@ import pytest
 from aiohttp import ClientSession
 
 from bot.web.service import WebService, WebSettings
-from engine.domain.queries import GetHealth, GetStatus
+from engine.domain.queries import GetHealth, GetStatus, GetVenues
 from engine.domain.views import ComponentHealth, ComponentState
 from engine.errors import ConfigError, QueryTimedOut
 from tests.fakes import views
@@ -74,6 +74,38 @@ async def test_an_engine_that_does_not_answer_is_a_503() -> None:
         code, text = await get(f"{base}/metrics")
     assert code == 503
     assert "outcry_up 0" in text
+
+
+async def test_health_tells_of_the_venue_and_what_is_not_known_of_it_is_null() -> None:
+    _, document = await health(AnsweringEngine())
+    [venue] = document["venues"]
+    assert (venue["name"], venue["connected"], venue["latency_ms"]) == ("replay", True, None)
+    assert document["components"]["venue replay"]["state"] == "ok"
+
+
+async def test_a_venue_without_connection_and_with_a_difference_is_told_and_still_serves() -> None:
+    engine = AnsweringEngine()
+    lost = views.venue(views.difference(), connected=False)
+    engine.answers[GetVenues] = lambda _: views.venues(lost)
+    code, document = await health(engine)
+    assert (code, document["status"]) == (200, "degraded")
+    assert document["components"]["venue binance"]["state"] == "down"
+    [found] = document["venues"][0]["reconciliation"]["differences"]
+    assert (found["ours"], found["venue"], found["unit"]) == ("0.0421", "0.2421", "BTC")
+
+
+async def test_metrics_leave_out_what_is_not_known_of_a_venue() -> None:
+    engine = AnsweringEngine()
+    async with serving(engine) as base:
+        _, recorded = await get(f"{base}/metrics")
+        engine.answers[GetVenues] = lambda _: views.venues(views.venue(views.difference()))
+        _, live = await get(f"{base}/metrics")
+    assert 'outcry_venue_connected{venue="replay"} 1' in recorded
+    assert "outcry_venue_latency_milliseconds" not in recorded
+    assert 'outcry_venue_latency_milliseconds{venue="binance"} 84.4' in live
+    assert 'outcry_venue_clock_skew_milliseconds{venue="binance"} -12' in live
+    assert 'outcry_venue_open_differences{venue="binance"} 1' in live
+    assert all(SAMPLE.match(line) for line in live.splitlines() if not line.startswith("#"))
 
 
 async def test_metrics_are_in_prometheus_form() -> None:

@@ -14,7 +14,7 @@ from engine.domain.messages import Role
 PAGE = Path(__file__).parents[3] / "docs" / "commands.md"
 ASKED_FOR = {"start", "stop", "pause", "resume", "strategies", "status", "positions", "orders"} | {
     *("trades", "pnl", "balance", "close", "flatten", "kill", "rearm", "chart", "equity"),
-    *("report", "health", "help", "version"),
+    *("report", "health", "help", "version", "venues", "reconcile", "differences", "answer"),
 }
 
 
@@ -44,6 +44,19 @@ def test_a_viewer_sees_only_what_he_may_use() -> None:
     names = {found.name for found in build_registry().menu(Role.VIEWER)}
     assert "status" in names
     assert not names & {"kill", "start", "flatten", "rearm"}
+
+
+def test_reconciling_and_answering_ask_for_a_trader_and_looking_does_not() -> None:
+    roles = {found.name: found.role for found in build_registry().all()}
+    assert (roles["reconcile"], roles["answer"]) == (Role.TRADER, Role.TRADER)
+    assert (roles["venues"], roles["differences"]) == (Role.VIEWER, Role.VIEWER)
+
+
+def test_an_answer_shows_its_preview_first_and_is_left_to_its_buttons() -> None:
+    found = build_registry().find("answer")
+    assert found is not None
+    assert found.confirmed
+    assert found not in build_registry().menu(Role.ADMIN)
 
 
 def test_what_telegram_would_refuse_is_refused_here() -> None:

@@ -4,7 +4,6 @@ Standard library only, and little of it: this process stays under 20 MB beside w
 (docs/adr/0010-demo-processes.md). It outlives a crash of the service and starts it again.
 """
 
-import argparse
 import fcntl
 import json
 import os
@@ -19,12 +18,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-CONFIG = Path(__file__).resolve().parent.parent / "config" / "demo.yaml"
+from outcry.demo_environment import own_token, sandbox_environment, service_environment
+from outcry.demo_options import BAD_INPUT, Options, Play, Refused, read_options
+
 MARKER = ".outcry-demo"
 LOG = "service.log"
 PID_FILE = "service.pid"
-MAIL_TO = "you@example.com"
-PUSH_TOPIC = "outcry-demo"
 
 _LONGEST_LOG = 5_000_000
 _SANDBOX_READY_WITHIN = 30.0
@@ -32,74 +31,19 @@ _SERVICE_ENDS_WITHIN = 10.0
 _SANDBOX_ENDS_WITHIN = 3.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 30.0
 _WELL_AFTER = 20.0
-_BAD_INPUT = 2
-
-
-class Refused(Exception):
-    """The demo can't start, or go on; one line that says what to do, and the exit status."""
-
-    def __init__(self, message: str, status: int = 1) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run until Ctrl-C or SIGTERM; 0 then."""
     try:
-        options = _options(arguments, os.environ)
+        options = read_options(arguments, os.environ)
         with _only_one(options.folder):
-            _make_folder(options.folder, fresh=options.fresh)
+            # A scripted exchange begins anew with its sandbox, and our books of it with it.
+            _make_folder(options.folder, fresh=options.fresh or options.play is Play.EXCHANGE)
             return Supervisor(options, os.environ).run()
     except Refused as exc:
         print(f"outcry: {exc}", file=sys.stderr)
         return exc.status
-
-
-# --- options ----------------------------------------------------------------------------------
-
-
-class Options(argparse.Namespace):
-    """What was asked for."""
-
-    host: str
-    port: int
-    speed: str
-    fresh: bool
-    config: Path
-    folder: Path
-
-
-def _options(arguments: Sequence[str], environ: Mapping[str, str]) -> Options:
-    parser = argparse.ArgumentParser(
-        prog="outcry demo",
-        description="The whole service on recorded prices, with a phone page to command it from. "
-        "Goes on where it stopped; ends with Ctrl-C.",
-    )
-    add = parser.add_argument
-    add("--speed", default="600", help="market seconds per second, or max (default %(default)s)")
-    add("--fresh", action="store_true", help="forget the demo's former state first")
-    add("--host", default=environ.get("HOST") or "127.0.0.1", help="address to listen on")
-    add("--port", default=environ.get("PORT") or "8080", help="port of the page (default 8080)")
-    add("--config", type=Path, default=CONFIG, help="settings to use instead of the demo's own")
-    options = parser.parse_args(arguments, namespace=Options())
-    options.port = _port(str(options.port))
-    if options.speed != "max" and not _is_positive(options.speed):
-        raise Refused(f"--speed {options.speed}: use a number above 0, or max", _BAD_INPUT)
-    options.folder = Path(environ.get("OUTCRY_DATA_DIR") or "var") / "demo"
-    return options
-
-
-def _port(text: str) -> int:
-    if not text.isdigit() or int(text) > 65_535:
-        raise Refused(f"port {text}: use a number from 0 to 65535", _BAD_INPUT)
-    return int(text)
-
-
-def _is_positive(text: str) -> bool:
-    try:
-        return 0 < float(text) < float("inf")
-    except ValueError:
-        return False
 
 
 # --- the folder -------------------------------------------------------------------------------
@@ -110,7 +54,9 @@ def _only_one(folder: Path) -> Iterator[None]:
     """Hold the demo's folder: a second demo on it would fight over the database and the chat."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder.with_name("demo.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = os.open(
+            folder.with_name(f"{folder.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+        )
     except OSError as exc:
         raise Refused(
             f"the data directory {folder.parent} can't be written ({exc.strerror}). Nothing was "
@@ -197,8 +143,9 @@ class Supervisor:
             "--exit-with-stdin",
             "--no-limits",  # ntfy's would be spent in minutes: 600 times as much happens here
         ]
-        without_token = {k: v for k, v in self._environ.items() if "TOKEN" not in k}
-        self._sandbox = _child(command, without_token, stderr=None)
+        if options.sandbox_exchange is not None:
+            command += ["--exchange", options.sandbox_exchange]
+        self._sandbox = _child(command, sandbox_environment(self._environ), stderr=None)
         line = self._line_of(self._sandbox, within=_SANDBOX_READY_WITHIN)
         if line is None:
             if self._asked_to_stop:
@@ -235,7 +182,7 @@ class Supervisor:
     def _start_service(self) -> None:
         command = [
             *(sys.executable, "-m", "outcry", "run"),
-            *("--config", str(self._options.config), "--exit-with-stdin"),
+            *("--config", str(self._options.settings), "--exit-with-stdin"),
         ]
         _close_pipes(self._service)
         self._service = _child(command, self._service_env, stderr=self._log)
@@ -267,8 +214,8 @@ class Supervisor:
 
     def _service_ended(self, service: "subprocess.Popen[bytes] | None") -> None:
         status = service.returncode if service is not None else 0
-        if status == _BAD_INPUT:
-            raise Refused(f"the service can't start: {self._last_words()}", _BAD_INPUT)
+        if status == BAD_INPUT:
+            raise Refused(f"the service can't start: {self._last_words()}", BAD_INPUT)
         lasted = time.monotonic() - self._service_since
         self._pause = _FIRST_PAUSE if lasted > _WELL_AFTER else self._pause
         why = f": {words}" if status > 0 and (words := self._last_words()) else ""
@@ -308,44 +255,6 @@ class Supervisor:
         _end_child(self._service, _SERVICE_ENDS_WITHIN)
         _end_child(self._sandbox, _SANDBOX_ENDS_WITHIN)
         os.close(self._log)
-
-
-def own_token(environ: Mapping[str, str]) -> bool:
-    """Tell whether the user brought a bot of his own."""
-    names = ("TELEGRAM_TOKEN", "OUTCRY_TELEGRAM__TOKEN", "OUTCRY_TELEGRAM__TOKEN_FILE")
-    return any(environ.get(name) for name in names)
-
-
-def service_environment(
-    environ: Mapping[str, str], said: Mapping[str, object], options: Options, web_port: int
-) -> dict[str, str]:
-    """Return the service's environment: the user's, with the sandbox as its outside world."""
-    env = dict(environ)
-    env |= {
-        "OUTCRY_DATA_DIR": str(options.folder),
-        "OUTCRY_REPLAY__SPEED": options.speed,
-        "OUTCRY_WEB__HOST": "127.0.0.1",
-        "OUTCRY_WEB__PORT": str(web_port),
-        "OUTCRY_EMAIL__HOST": str(said["smtp_host"]),
-        "OUTCRY_EMAIL__PORT": str(said["smtp_port"]),
-        "OUTCRY_EMAIL__SECURITY": "starttls",
-        "OUTCRY_EMAIL__CA_FILE": str(said["smtp_ca"]),
-        "OUTCRY_EMAIL__USERNAME": str(said["smtp_user"]),
-        "OUTCRY_EMAIL__PASSWORD": str(said["smtp_password"]),
-        "OUTCRY_EMAIL__SENDER": "outcry@example.com",
-        "OUTCRY_EMAIL__RECIPIENTS": json.dumps([MAIL_TO]),
-        "OUTCRY_PUSH__SERVER": str(said["ntfy"]),
-        "OUTCRY_PUSH__TOPIC": PUSH_TOPIC,
-    }
-    if not own_token(environ):
-        operator = {"id": said["operator_id"], "role": "admin"}
-        env |= {
-            "OUTCRY_TELEGRAM__TOKEN": str(said["token"]),
-            "OUTCRY_TELEGRAM__BASE_URL": str(said["bot_api"]),
-            "OUTCRY_TELEGRAM__BASE_FILE_URL": str(said["bot_files"]),
-            "OUTCRY_TELEGRAM__OPERATORS": json.dumps([operator]),
-        }
-    return env
 
 
 # --- processes --------------------------------------------------------------------------------

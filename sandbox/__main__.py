@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         service_pid_file=options.service_pid_file,
         fresh=options.fresh,
         limits=not options.no_limits,
+        exchange=options.exchange,
         allowed_hosts=tuple(options.allow_host),
     )
     try:
@@ -47,7 +48,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m sandbox",
         description=(
             "The outside world in a box: a Bot API server, a mail server, a push server and a "
-            "phone page to look at them. Prints one line of JSON with all addresses when ready."
+            "phone page to look at them; an exchange on request. Prints one line of JSON with all "
+            "addresses when ready."
         ),
     )
     add = parser.add_argument
@@ -60,6 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--service-pid-file", type=Path, metavar="PATH", help="whom the crash button kills")
     add("--fresh", action="store_true", help="forget the former chat first")
     add("--no-limits", action="store_true", help="switch rate limits off (load tests)")
+    add(
+        "--exchange",
+        choices=("spot", "linear"),
+        help="run a scripted exchange as well, that the page can disturb",
+    )
     add(
         "--allow-host",
         action="append",

@@ -23,6 +23,7 @@ class SandboxConfig:
         ntfy_token: When set, ntfy publishing requires it as a bearer token.
         operator_id: Telegram user id of the person at the page.
         operator_name: First name of that person.
+        exchange: Run a scripted exchange too, "spot" or "linear"; None for none.
         allowed_hosts: Names other than loopback and IP addresses that the page may be opened under.
     """
 
@@ -38,4 +39,5 @@ class SandboxConfig:
     ntfy_token: str | None = None
     operator_id: int = 1001
     operator_name: str = "Alex"
+    exchange: str | None = None
     allowed_hosts: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from aiohttp import web
 
@@ -40,6 +40,9 @@ from sandbox.web.api import PageApi
 from sandbox.web.mails import MailPages
 from sandbox.web.pages import add_pages, header_signal
 from sandbox.web.pushactions import PushActions
+
+if TYPE_CHECKING:  # loaded only when an exchange is asked for: it takes memory and time
+    from sandbox.exchange.hosting import HostedExchange
 
 _DB_FILES = ("sandbox.db", "sandbox.db-wal", "sandbox.db-shm")
 _STOP_WITHIN_S = 1.0
@@ -124,6 +127,7 @@ class Sandbox:
         self._upstream = Upstream(config.upstream)
         self._runner: web.AppRunner | None = None
         self._pusher: asyncio.Task[None] | None = None
+        self.exchange: HostedExchange | None = None
 
     def _make_world(self, identity: Identity) -> World:
         updates = Updates(self._db, self.clock, self._wake, self._hub.changed)
@@ -164,13 +168,18 @@ class Sandbox:
             push=self._push,
             pid_file=self.config.service_pid_file,
             start_again=self.reset,
+            exchange=self.config.exchange,
         ).add_routes(app.router)
+        if self.exchange is not None:
+            self.exchange.add_routes(app.router)
         add_pages(app)
         return app
 
     async def _listen(self) -> None:
         config = self.config
         await self._upstream.start()
+        if config.exchange is not None:
+            await self._open_exchange(config.exchange)
         # handler_cancellation: a poll whose client died must end, or the bot would look alive.
         self._runner = web.AppRunner(
             self._make_app(),
@@ -195,6 +204,14 @@ class Sandbox:
         self._pusher = asyncio.get_running_loop().create_task(pusher.run(), name="webhook")
         self._pusher.add_done_callback(_report_failure)
 
+    async def _open_exchange(self, kind: str) -> None:
+        from sandbox.exchange.core.kinds import MarketKind
+        from sandbox.exchange.hosting import HostedExchange
+
+        exchange = HostedExchange(MarketKind(kind))
+        await exchange.__aenter__()
+        self.exchange = exchange
+
     async def _close(self) -> None:
         self._hub.close()
         self._bot_server.close()
@@ -206,6 +223,8 @@ class Sandbox:
         if self._runner is not None:
             await self._runner.cleanup()
         await self._upstream.stop()
+        if self.exchange is not None:
+            await self.exchange.__aexit__(None, None, None)
         self._world.presence.close()
         self._db.close()
 
@@ -280,6 +299,7 @@ class Sandbox:
             "smtp_password": self.smtp_password,
             "smtp_ca": str(self._certificate.cert_file.resolve()),
             "ntfy": self.ntfy_url,
+            "exchange": None if self.exchange is None else self.exchange.announcement(),
         }
 
     # hands and eyes

@@ -45,6 +45,7 @@ class ServerSettings:
         speed: Exchange time per wall time.
         limits_enforced: Whether weights and order rates are refused beyond their limits.
         ahead_ms: How far ahead of the shown clock a request may be stamped.
+        control: Whether the control API is served on the exchange's own port.
         tls: With it the same is served on one more port, encrypted, as under the real names.
     """
 
@@ -54,6 +55,7 @@ class ServerSettings:
     speed: float = 1.0
     limits_enforced: bool = True
     ahead_ms: int = AHEAD_MS
+    control: bool = True
     tls: ssl.SSLContext | None = None
 
 
@@ -122,8 +124,13 @@ class ExchangeServer:
         """Return what is served, for a server that has more to serve."""
         app = web.Application(client_max_size=1 << 20)
         self.binance.add_routes(app.router)
-        ControlApi(self.exchange, self.binance, self).add_routes(app.router)
+        if self.settings.control:
+            self.add_control(app.router)
         return app
+
+    def add_control(self, router: web.UrlDispatcher) -> None:
+        """Serve the control API, here or by another server of this process."""
+        ControlApi(self.exchange, self.binance, self).add_routes(router)
 
     @property
     def http(self) -> str:

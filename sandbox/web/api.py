@@ -43,6 +43,7 @@ class PageApi:
     push: PushServer
     pid_file: Path | None
     start_again: Callable[[], None]
+    exchange: str | None = None  # what markets the scripted exchange has, if one runs
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Add all addresses."""
@@ -92,6 +93,7 @@ class PageApi:
             "pending_updates": world.updates.count(),
             "webhook": world.updates.webhook.get("url", ""),
             "can_crash": self.pid_file is not None,
+            "exchange": self.exchange,
             "last_event_id": world.hub.last_event_id,
         }
 

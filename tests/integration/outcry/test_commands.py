@@ -114,7 +114,8 @@ def test_a_backtest_takes_limits_and_exit_plans_from_settings(data: Path, tmp_pa
         (("report", "--day", "monday"), "YYYY-MM-DD"),
         (("run", "--config", "none.yaml"), "no such file"),
         (("run", "--config", "live.yaml"), "OUTCRY_ALLOW_LIVE"),
-        (("run", "--config", "paper.yaml"), "plays recorded data only"),
+        (("run", "--config", "paper.yaml"), "needs venue.exchange"),
+        (("run", "--config", "nowhere.yaml"), "ccxt has no exchange 'nowhere'"),
         (("run", "bot"), "in one process"),
         (("bogus",), "bogus"),
     ],
@@ -124,7 +125,8 @@ def test_bad_input_is_one_line_and_status_2(
 ) -> None:
     (tmp_path / "BAD.csv").write_text(BARS.replace("10,10,10,10", "10,10,-10,10"))
     (tmp_path / "BAD.csv").write_text(BARS.replace("01:00:00Z,10,10,10", "01:00:00Z,10,10,-1"))
-    (tmp_path / "live.yaml").write_text("account: {mode: live}\n")
+    (tmp_path / "live.yaml").write_text("account: {mode: live}\nvenue: {exchange: kraken}\n")
+    (tmp_path / "nowhere.yaml").write_text("account: {mode: paper}\nvenue: {exchange: nowhere}\n")
     (tmp_path / "paper.yaml").write_text("account: {mode: paper}\n")
     done = outcry(*arguments, data_dir=tmp_path / "var", cwd=tmp_path)
     assert done.returncode == 2

@@ -205,7 +205,10 @@ class ControlApi:
         return {"now_ms": self._exchange.now_ms}
 
     async def _pump(self, request: web.Request) -> web.Response:
-        given = await _body(request)
+        try:
+            given = await _body(request)
+        except (BadOrder, ValueError) as exc:
+            return _refused(exc)
         if given.get("on") is False:
             await self._server.stop_pump()
         else:
@@ -239,12 +242,19 @@ def _served(endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.Respons
         except Reject as exc:
             return _json(views.refusal_view(exc), status=409)
         except (BadOrder, BadRule, ValueError) as exc:
-            return _json({"error": f"Nothing was done: {exc}."}, status=400)
+            return _refused(exc)
 
     return handle
 
 
+def _refused(error: Exception) -> web.Response:
+    return _json({"error": f"Nothing was done: {error}."}, status=400)
+
+
 async def _body(request: web.Request) -> JsonObject:
+    # A page of another site in the same browser must not play with the exchange.
+    if request.headers.get("Sec-Fetch-Site", "none") == "cross-site":
+        raise BadOrder("the request came from a page of another site")
     text = await request.text()
     if not text.strip():
         return {}

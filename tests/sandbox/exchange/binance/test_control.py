@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.exchange.control.hands import INTERVENTIONS
 from sandbox.exchange.core.presets import PRESETS
-from tests.fakes.exchange import ACCOUNT, KEY, ScriptedVenue
+from tests.fakes.exchange import ACCOUNT, KEY, START_MS, ScriptedVenue
 from tests.sandbox.exchange.binance.waiting import begun
 
 BTC = "BTC/USDT"
@@ -208,3 +208,23 @@ async def test_requests_are_counted_lost_ones_too(
     counted = (await control.get("requests"))["requests"]
     assert counted == {"GET /api/v3/exchangeInfo": 1, "POST /api/v3/order": 1}
     assert venue.requests == counted
+
+
+async def test_a_page_of_another_site_is_kept_out(venue: ScriptedVenue) -> None:
+    async with aiohttp.ClientSession(
+        base_url=venue.http, headers={"Sec-Fetch-Site": "cross-site"}
+    ) as session:
+        for path in ("step", "pump", "act"):
+            async with session.post(f"/exchange/control/{path}", json={"ms": 1000}) as got:
+                assert got.status == 400
+                assert "another site" in (await got.json())["error"]
+    assert venue.exchange.now_ms == START_MS
+
+
+async def test_what_is_no_json_is_refused(venue: ScriptedVenue) -> None:
+    async with (
+        aiohttp.ClientSession(base_url=venue.http) as session,
+        session.post("/exchange/control/step", data="ms=1000") as got,
+    ):
+        assert got.status == 400
+    assert venue.exchange.now_ms == START_MS

@@ -115,6 +115,16 @@ class ScriptedVenue:
         """A ccxt.pro client that knows the markets of both halves."""
         return self._client("binance", {"fetchMarkets": {"types": ["spot", "linear"]}}, config)
 
+    def plain(self) -> Any:
+        """A ccxt.pro client with a key and otherwise ccxt's own defaults."""
+        import ccxt.pro
+
+        client = ccxt.pro.binance({"apiKey": KEY, "secret": SECRET})
+        point_at(client, self.http)
+        self._clients.append(client)
+        self.set_clock(client)
+        return client
+
     def really(self, name: str, types: Sequence[str], **config: Any) -> Any:
         """A ccxt.pro client with Binance's own addresses, whose names all lead here.
 

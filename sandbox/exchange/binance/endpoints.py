@@ -159,6 +159,7 @@ _LINEAR_ORDERS: list[_Row] = [
     ("GET", "openOrder", Door.READ, "query.order", linear_orders.query_open, 1),
     ("DELETE", "order", Door.TRADE, "cancel", linear_orders.cancel, 1),
     ("POST", "batchOrders", Door.TRADE, "submit", linear_orders.submit_batch, 5),
+    ("PUT", "batchOrders", Door.TRADE, "amend", linear_orders.amend_batch, 5),
     ("DELETE", "batchOrders", Door.TRADE, "cancel", linear_orders.cancel_batch, 1),
     (
         *("GET", "openOrders", Door.READ, "query.orders", linear_orders.open_orders),
@@ -200,12 +201,19 @@ _LINEAR_V3: list[_Row] = [
     ("GET", "balance", Door.READ, "query.account", linear_account.balance, 5),
     ("GET", "positionRisk", Door.READ, "query.positions", linear_account.position_risk_v3, 5),
 ]
+# COIN-M futures, which a client may load the markets of: there are none.
+_INVERSE: list[_Row] = [
+    ("GET", "ping", Door.OPEN, "public.time", market_data.ping, 1),
+    ("GET", "time", Door.OPEN, "public.time", market_data.time, 1),
+    ("GET", "exchangeInfo", Door.OPEN, "public.markets", market_data.no_markets, 1),
+]
 _GROUPS: list[tuple[str, MarketKind, list[_Row]]] = [
     ("/api/v3", MarketKind.SPOT, _SPOT),
     ("/sapi/v1", MarketKind.SPOT, _WALLET),
     ("/fapi/v1", MarketKind.LINEAR, _LINEAR_PUBLIC + _LINEAR_ORDERS + _LINEAR_ACCOUNT),
     ("/fapi/v2", MarketKind.LINEAR, _LINEAR_V2),
     ("/fapi/v3", MarketKind.LINEAR, _LINEAR_V3),
+    ("/dapi/v1", MarketKind.LINEAR, _INVERSE),
 ]
 
 

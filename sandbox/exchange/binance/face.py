@@ -31,7 +31,7 @@ from sandbox.exchange.core.kinds import MarketKind
 from sandbox.signals import Signal
 
 _HOST = r"/{host:[a-z0-9.-]*binance(?:future|)\.[a-z]+(?::[0-9]+)?}"
-_REST = ("/api/{rest:.*}", "/sapi/{rest:.*}", "/fapi/{rest:.*}")
+_REST = ("/api/{rest:.*}", "/sapi/{rest:.*}", "/fapi/{rest:.*}", "/dapi/{rest:.*}")
 _NOT_FOUND = "<html><body><h1>404 Not Found</h1></body></html>"
 
 Hear = Callable[[str], None]

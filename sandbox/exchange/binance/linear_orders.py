@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from sandbox.exchange.binance import errors, linear_views
 from sandbox.exchange.binance.errors import ApiError
@@ -48,6 +49,15 @@ def test(call: Call) -> Json:
 
 def submit_batch(call: Call) -> Json:
     """Place up to five orders; each succeeds or fails for itself."""
+    return _each(call, submit)
+
+
+def amend_batch(call: Call) -> Json:
+    """Change up to five orders; each succeeds or fails for itself."""
+    return _each(call, amend)
+
+
+def _each(call: Call, act: Callable[[Call], Json]) -> Json:
     try:
         listed: object = json.loads(call.params.text("batchOrders"))
     except ValueError as exc:
@@ -58,7 +68,7 @@ def submit_batch(call: Call) -> Json:
     for item in listed:
         params = Params.of_json(as_object(item))
         try:
-            answers.append(submit(Call(call.part, params, call.account, call.key)))
+            answers.append(act(Call(call.part, params, call.account, call.key)))
         except ApiError as exc:
             answers.append(exc.to_json())
     return answers

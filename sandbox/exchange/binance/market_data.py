@@ -43,6 +43,17 @@ def exchange_info(call: Call) -> Json:
     }
 
 
+def no_markets(call: Call) -> Json:
+    """List the markets of a half that this exchange does not have."""
+    return {
+        "timezone": "UTC",
+        "serverTime": call.part.shown_now(),
+        "rateLimits": [],
+        "exchangeFilters": [],
+        "symbols": [],
+    }
+
+
 def _rate(kind: str, span_ms: int, limit: int) -> JsonObject:
     if span_ms in _INTERVAL_NAMES:
         interval, number = _INTERVAL_NAMES[span_ms], 1

@@ -142,6 +142,28 @@ async def test_many_orders_at_once_succeed_or_fail_each_for_itself(
     assert [item.get("code") for item in linear.last_json_response] == [None, -2011]
 
 
+async def test_many_orders_are_amended_at_once(venue: ScriptedVenue, linear: Any) -> None:
+    placed = [await resting(venue, linear, name) for name in ("a", "b")]
+    changed = await linear.edit_orders(
+        [
+            {
+                **{"id": order["id"], "symbol": BTC, "type": "limit", "side": "buy"},
+                **{"amount": "0.02", "price": price_at(venue, "0.91")},
+            }
+            for order in placed
+        ]
+    )
+    assert [Decimal(order["amount"]) for order in changed] == [Decimal("0.02")] * 2
+
+
+async def test_a_client_with_nothing_but_a_key_loads_every_market(venue: ScriptedVenue) -> None:
+    """ccxt then asks for currencies, margin pairs and COIN-M markets as well."""
+    client = venue.plain()
+    assert set(await client.load_markets()) == {
+        *("BTC/USDT", "ETH/USDT", "BTC/USDT:USDT", "ETH/USDT:USDT")
+    }
+
+
 async def test_conditional_orders_live_in_the_algo_service(
     venue: ScriptedVenue, linear: Any
 ) -> None:

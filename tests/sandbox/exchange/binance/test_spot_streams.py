@@ -109,3 +109,11 @@ async def test_orders_are_placed_and_cancelled_over_the_websocket(
     assert len(await soon(spot.fetch_open_orders_ws(BTC))) == 1
     cancelled = await soon(spot.cancel_order_ws(placed["id"], BTC))
     assert cancelled["status"] == "canceled"
+
+
+async def test_what_is_not_watched_any_more_is_not_sent(venue: ScriptedVenue, spot: Any) -> None:
+    watching = await begun(venue, spot.watch_trades(BTC))
+    venue.step(2000)
+    await watching
+    await soon(spot.un_watch_trades(BTC))
+    assert venue.listeners() == []

@@ -1,5 +1,6 @@
 """Bring what rests at the venue in line with the exit plans; measure what is unprotected."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,6 +11,8 @@ from engine.desk.state import Changes, Desk, PlanKey
 from engine.domain.bars import Bar
 from engine.domain.events import StopMissing
 from engine.domain.ids import ClientOrderId
+from engine.domain.instruments import InstrumentKind
+from engine.domain.money import ZERO
 from engine.domain.orders import Order, OrderPurpose, OrderState
 from engine.domain.policies import DEFAULT_POLICY, PositionChange
 from engine.domain.records import ExitPlanState
@@ -30,6 +33,12 @@ class ProtectiveOrders:
 NOTHING_TO_DO = ProtectiveOrders()
 
 _ON_ITS_WAY = timedelta(seconds=3)
+_REFUSALS = 3  # a stop that the venue has refused this often is left at the market
+
+
+def key_of(order: Order) -> PlanKey:
+    """Return the plan that a protective order belongs to."""
+    return (order.book_id, order.instrument_id, order.position_side)
 
 
 class Protection:
@@ -47,6 +56,7 @@ class Protection:
         self._orders = orders
         self._before_stop = before_stop
         self._measured: dict[PlanKey, datetime] = {}
+        self._refusals: Counter[PlanKey] = Counter()
         self.taken_back: set[ClientOrderId] = set()
 
     def intents(
@@ -92,13 +102,60 @@ class Protection:
         return closable(self._desk, key[0], key[1]).copy_sign(quantity)
 
     async def carry_out(self, adjustment: ProtectiveOrders) -> None:
-        """Place first, cancel after: the old stop works until the new one does."""
-        if adjustment.place:
-            if self._before_stop is not None:
-                await self._before_stop()
-            await self._orders.send(adjustment.place)
-        if adjustment.cancel:
-            await self._orders.cancel(adjustment.cancel)
+        """Place first, cancel after: the old stop works until the new one does.
+
+        Where an exit holds what it will sell, the old one goes first: the venue would refuse the
+        new one for want of the asset.
+        """
+        place, cancel = adjustment.place, adjustment.cancel
+        if place and cancel and self._holds_what_it_sells(place[0]):
+            await self._orders.cancel(cancel)
+            cancel = ()
+        sent = await self._place(place) if place else ()
+        if cancel and all(order.is_working or order.state is OrderState.FILLED for order in sent):
+            await self._orders.cancel(cancel)
+        for order in sent:
+            if order.state is OrderState.REJECTED and order.purpose is OrderPurpose.STOP:
+                await self._refused_stop(order)
+
+    async def _place(self, orders: tuple[Order, ...]) -> tuple[Order, ...]:
+        if self._before_stop is not None:
+            await self._before_stop()
+        sent = await self._orders.send(orders)
+        for order in sent:
+            if order.is_working:
+                self._refusals.pop(key_of(order), None)
+        return sent
+
+    def _holds_what_it_sells(self, order: Order) -> bool:
+        instrument = self._desk.instruments[order.instrument_id]
+        linked = self._desk.venue.capabilities.linked_exits
+        return instrument.kind is InstrumentKind.SPOT and not linked
+
+    # --- stops that the venue does not take --------------------------------------------------
+
+    async def _refused_stop(self, order: Order) -> None:
+        """Leave at the market when a stop can't rest: its price has been passed, or it is refused
+        again and again. A position that asked for a stop is not left without one.
+        """
+        desk = self._desk
+        key = key_of(order)
+        price, trigger = desk.price(order.instrument_id), order.trigger_price
+        passed = False
+        if price is not None and trigger is not None:
+            passed = (price - trigger) * order.side.sign >= ZERO
+        self._refusals[key] += 1
+        plan = desk.plans.get(key)
+        if plan is None or not (passed or self._refusals[key] >= _REFUSALS):
+            return
+        if not passed and self._is_protected(key, plan):
+            return
+        async with desk.section:
+            changes = Changes()
+            cause = f"refused {order.client_order_id}"
+            leaving = self._at_market(key, plan, cause, order.reason, changes, sure=True)
+            await desk.commit(changes)
+        await self._orders.send(leaving.place)
 
     async def restore(self, key: PlanKey) -> None:
         """Diff one position's exits against the venue now: after a refusal, at a start."""
@@ -148,35 +205,51 @@ class Protection:
             return NOTHING_TO_DO
         changes.plans[key] = moved
         if is_due(moved):
-            return self._time_out(key, moved, changes)
+            return self._at_market(key, moved, f"time {moved.last_bar}", "max_bars", changes)
         if moved.stop_price == plan.stop_price:
             return NOTHING_TO_DO
         return self.intents(key, moved, changes)
 
-    def _time_out(self, key: PlanKey, plan: ExitPlanState, changes: Changes) -> ProtectiveOrders:
+    def _at_market(
+        self,
+        key: PlanKey,
+        plan: ExitPlanState,
+        cause: str,
+        reason: str,
+        changes: Changes,
+        *,
+        sure: bool = False,
+    ) -> ProtectiveOrders:
+        """Note an exit of the whole position, unless one is under way.
+
+        Args:
+            sure: Also while trading is halted: it takes the place of a stop.
+        """
         desk = self._desk
         book_id, instrument_id, _ = key
-        exiting = any(
-            order.purpose is OrderPurpose.EXIT for order in desk.orders_of(book_id, instrument_id)
-        )
         held = self._held(key)
         price = desk.price(instrument_id)
-        if exiting or price is None or not held:
+        if self._is_leaving(key) or price is None or not held:
             return NOTHING_TO_DO
         change = PositionChange(side=closing_side(held), quantity=abs(held), reduces=True)
         context = IntentContext(
             account_id=desk.account.id,
             book_id=book_id,
             instrument=desk.instruments[instrument_id],
-            cause=f"time {plan.last_bar}",
+            cause=cause,
             now=desk.clock.now(),
             price=price,
             policy=DEFAULT_POLICY,
-            reason="max_bars",
+            reason=reason,
             group_id=group_of(plan),
         )
         orders = build_orders((change,), context)
-        return ProtectiveOrders(tuple(self._orders.check(orders, changes, from_person=False)))
+        return ProtectiveOrders(tuple(self._orders.check(orders, changes, from_person=sure)))
+
+    def _is_leaving(self, key: PlanKey) -> bool:
+        return any(
+            order.purpose is OrderPurpose.EXIT for order in self._desk.orders_of(key[0], key[1])
+        )
 
     # --- watching ----------------------------------------------------------------------------
 

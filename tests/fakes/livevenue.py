@@ -63,6 +63,7 @@ class Answer(Enum):
     LOST = auto()  # acted on, the answer is lost
     DROPPED = auto()  # never arrives, and nobody knows
     LATE = auto()  # arrives after the answer was given up: `arrive` lets it
+    REFUSED = auto()  # for good
     DEFERRED = auto()  # not now, by the venue's own word
 
 
@@ -128,6 +129,7 @@ class LiveVenue:
         self.dead_man_calls: list[int] = []
         self.fee = ZERO
         self.tolerant = False  # late requests that are refused are simply gone
+        self.locks = False  # a resting sale holds the asset
         self.nameless = False  # its fills do not bear our order ids
         self._account_id = account_id
         self._instruments = {item.id: item for item in instruments}
@@ -163,6 +165,8 @@ class LiveVenue:
                 raise OrderStateUnknown("no answer within 10 s")
             case Answer.DEFERRED:
                 raise RequestRefused("too many requests")
+            case Answer.REFUSED:
+                raise OrderRefused("the trigger has been reached already")
             case Answer.LOST:
                 self._accept(order)
                 raise OrderStateUnknown("the connection was cut")
@@ -387,7 +391,7 @@ class LiveVenue:
             price = self.prices[order.instrument_id]
             need = order.quantity * price if order.side is OrderSide.BUY else order.quantity
             asset = instrument.quote if order.side is OrderSide.BUY else instrument.base
-            if need > self.held(asset):
+            if need > self.held(asset) - self._locked(asset):
                 raise InsufficientFunds(f"needs {need} {asset}")
             return order.quantity
         if not order.reduce_only:
@@ -396,6 +400,20 @@ class LiveVenue:
         if room <= 0:
             raise OrderRefused("reduce-only order would open a position")
         return min(order.quantity, room)
+
+    def _locked(self, asset: AssetId) -> Decimal:
+        if not self.locks:
+            return ZERO
+        return sum(
+            (
+                resting.left
+                for resting in self.orders.values()
+                if resting.is_open
+                and resting.order.side is OrderSide.SELL
+                and self._instruments[resting.order.instrument_id].base == asset
+            ),
+            ZERO,
+        )
 
     def _report(self, resting: Resting) -> OrderReport:
         order = resting.order

@@ -25,7 +25,7 @@ from tests.fakes.livevenue import Answer
 D = Decimal
 STOP = ExitPlan(stop=D("0.05"))
 INSTRUMENTS = st.sampled_from([spot(), perpetual()])
-ANSWERS = st.sampled_from(list(Answer))
+ANSWERS = st.sampled_from([answer for answer in Answer if answer is not Answer.REFUSED])
 
 
 # --- fills book once ---------------------------------------------------------------------------

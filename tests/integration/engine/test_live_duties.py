@@ -3,12 +3,12 @@
 from datetime import timedelta
 from decimal import Decimal
 
-from engine.domain.events import OrderEnded, StopMissing
+from engine.domain.events import OrderEnded, OrderRejected, StopMissing
 from engine.domain.orders import OrderSide, OrderType
 from engine.domain.policies import ExitPlan, OrderPolicy
 from engine.ports import DeadManTimer
 from engine.service import ServiceSettings
-from tests.fakes.livedesk import BTC, LiveDesk, in_position
+from tests.fakes.livedesk import BTC, LiveDesk, in_position, perpetual
 from tests.fakes.livevenue import Answer
 
 D = Decimal
@@ -41,6 +41,48 @@ async def test_a_stop_on_its_way_is_counted_and_not_yet_told() -> None:
     await desk.seconds(4)
     assert not desk.told(StopMissing)
     assert D(0) < desk.desk.unprotected_seconds <= D(3)
+
+
+async def test_a_stop_whose_price_has_been_passed_is_left_at_the_market() -> None:
+    desk = in_position(exit_plan=ExitPlan(stop_price=D(101)))
+    desk.venue.script.submits = [Answer.OK, Answer.REFUSED]
+    await entered(desk)
+    assert desk.held() == 0
+    [trade] = desk.desk.ledger.trades()
+    assert trade.exit_reason == "stop"
+    assert not desk.desk.orders
+
+
+async def test_a_stop_that_the_venue_refuses_again_and_again_is_left_at_the_market() -> None:
+    desk = in_position(exit_plan=STOP)
+    desk.venue.script.submits = [Answer.OK, *[Answer.REFUSED] * 3]
+    await entered(desk)
+    assert desk.held() == 10
+    await desk.seconds(4)
+    assert desk.held() == 0
+    assert desk.desk.unprotected_seconds <= 5
+
+
+async def test_an_old_stop_works_on_when_the_new_one_is_refused() -> None:
+    desk = in_position(perpetual(), exit_plan=ExitPlan(trail=D("0.05")))
+    await entered(desk)
+    desk.venue.script.submits = [Answer.REFUSED]
+    await desk.bar(110)
+    [stop] = [o for o in desk.desk.orders.values() if o.is_working]
+    assert stop.trigger_price == 95
+    await desk.seconds(70)
+    [stop] = [o for o in desk.desk.orders.values() if o.is_working]
+    assert stop.trigger_price == D("104.5")
+
+
+async def test_on_spot_the_old_stop_goes_first_since_it_holds_the_asset() -> None:
+    desk = in_position(exit_plan=ExitPlan(trail=D("0.05")))
+    desk.venue.locks = True
+    await entered(desk)
+    await desk.bar(110)
+    [stop] = [o for o in desk.desk.orders.values() if o.is_working]
+    assert stop.trigger_price == D("104.5")
+    assert not desk.told(OrderRejected)
 
 
 async def test_the_timer_is_left_alone_unless_it_is_asked_for() -> None:
@@ -81,7 +123,7 @@ async def test_the_timer_is_disarmed_by_an_orderly_stop() -> None:
     desk = in_position(dead_man=DeadManTimer.SPARES_STOPS, settings=TIMED)
     await desk.start()
     await desk.seconds(30)
-    await desk.service._close()
+    await desk.service._leave()
     assert desk.venue.dead_man_calls[-1] == 0
 
 

@@ -23,7 +23,7 @@ from engine.domain.commands import (
     StartRuns,
     StopRuns,
 )
-from engine.domain.events import DataEnded, FeedInterrupted
+from engine.domain.events import DataEnded
 from engine.domain.records import CatchUp, JobClock
 from engine.domain.runs import Run
 from engine.handlers.bars import BarCloses
@@ -41,6 +41,7 @@ from engine.handlers.jobs import Jobs, JobSpec
 from engine.handlers.lanes import Lanes
 from engine.handlers.netting import Netting
 from engine.handlers.orders import Orders
+from engine.handlers.outages import Outages
 from engine.handlers.positions import Positions
 from engine.handlers.protection import Protection
 from engine.handlers.reconciling import Reconciler
@@ -110,6 +111,7 @@ class EngineService:
         self._market_scheduler = market_scheduler
         self._wall_scheduler = wall_scheduler
         self._orders = Orders(desk)
+        self._outages = Outages(desk)
         self._dead_man = DeadMan(desk, seconds=settings.dead_man_seconds)
         self._protection = Protection(desk, self._orders, self._dead_man.before_stop)
         netting = Netting(desk, self._protection)
@@ -203,6 +205,7 @@ class EngineService:
         ]
         if not self.desk.venue.capabilities.replayed:
             wanted.append(("watch", 1, self._watch))
+            wanted.append(("outages", 1, self._outages.watch))
             wanted.append(("gaps", _ASK_FOR_GAPS_SECONDS, self._feeds.retry))
         if settings.dead_man_seconds:
             every = max(settings.dead_man_seconds // 3, 1)
@@ -349,15 +352,9 @@ class EngineService:
             await self._protection.restore(key)
 
     async def _connection(self, message: ConnectionChanged) -> None:
+        self._outages.changed(message)
         if message.connected:
             await self._reconciler.reconnected()
-            return
-        event = FeedInterrupted(
-            **self.desk.fact("feed", message.message, self.desk.clock.now().isoformat()),
-            instrument_id=None,
-            message=message.message,
-        )
-        await self.desk.commit(Changes(events=[event]))
 
     async def _ended(self, message: ReplayEnded) -> None:
         if self._settings.stop_at_end:

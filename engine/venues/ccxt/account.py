@@ -238,7 +238,7 @@ class AccountReader:
         access = self._access
         try:
             row = await access.requests.ask(
-                Operation.QUERY,
+                Operation.FIND,
                 "fetch_order",
                 lambda: access.client.fetch_order(order_id, symbol),
                 subject=f"order {order_id}",

@@ -3,7 +3,7 @@
 Everything is read and compared; nothing is switched.
 """
 
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol, cast
@@ -16,7 +16,7 @@ from engine.venues.ccxt.account import Access
 from engine.venues.ccxt.asking import Failure
 from engine.venues.ccxt.fields import as_bool, as_decimal, as_instant, as_object, as_text
 from engine.venues.ccxt.quirks import KeyQuestion
-from engine.venues.ccxt.settings import KeyPolicy, MarketKind, Terms
+from engine.venues.ccxt.settings import CcxtSettings, KeyPolicy, MarketKind
 from engine.venues.ccxt.troubles import Operation, Trouble
 
 JsonObject = Mapping[str, object]
@@ -31,17 +31,12 @@ class _Raw(Protocol):
 class Auditor:
     """Asks what the key may do and how positions are held."""
 
-    def __init__(
-        self,
-        access: Access,
-        terms: Terms,
-        instruments: Iterable[InstrumentId],
-        policy: KeyPolicy,
-    ) -> None:
+    def __init__(self, access: Access, settings: CcxtSettings) -> None:
         self._access = access
-        self._terms = terms
-        self._policy = policy
-        self._instruments = tuple(instruments)
+        self._has_key = settings.credentials is not None
+        self._terms = settings.terms
+        self._policy = settings.key_policy
+        self._instruments = settings.instruments
 
     async def audit(self, now: datetime) -> KeyAudit:
         """As `Venue.audit`.
@@ -49,6 +44,8 @@ class Auditor:
         Args:
             now: On the venue's clock.
         """
+        if not self._has_key:
+            raise self._refusal("no API key is configured", "Add one, or use mode paper.")
         await self._check_account()
         answer = await self._key_answer()
         question = self._access.quirks.key

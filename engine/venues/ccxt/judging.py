@@ -87,8 +87,8 @@ def _after_answer(by_class: Trouble, operation: Operation) -> Trouble:
 
     Some look-ups tell of absence that way; for anything that may have acted it is a doubt.
     """
-    reads = operation in {Operation.QUERY, Operation.AUDIT}
-    return Trouble.NOT_FOUND if reads and by_class is Trouble.NOT_FOUND else Trouble.UNKNOWN
+    absent = operation is Operation.FIND and by_class is Trouble.NOT_FOUND
+    return Trouble.NOT_FOUND if absent else Trouble.UNKNOWN
 
 
 def _by_class(error: Exception) -> Trouble:

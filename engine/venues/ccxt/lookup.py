@@ -123,7 +123,7 @@ class Lookup:
         access = self.access
         try:
             return await access.requests.ask(
-                Operation.QUERY,
+                Operation.FIND,
                 "fetch_order",
                 lambda: access.client.fetch_order(venue_order_id, order.instrument_id, params),
                 subject=described(order),

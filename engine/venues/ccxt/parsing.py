@@ -197,9 +197,13 @@ class Parser:
             if self.hedged:
                 side = PositionSide.SHORT if short else PositionSide.LONG
             signed = -abs(contracts) if short else abs(contracts)
+            entered = as_decimal(one.get("entryPrice"))
             found.append(
                 VenuePosition(
-                    instrument_id=self._instrument_id(one), side=side, quantity=to_text(signed)
+                    instrument_id=self._instrument_id(one),
+                    side=side,
+                    quantity=to_text(signed),
+                    entry_price=to_text(entered) if entered else "",
                 )
             )
         return tuple(found)

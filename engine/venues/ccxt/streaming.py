@@ -132,7 +132,7 @@ class _Queries:
         access = self.access
         try:
             row = await access.requests.ask(
-                Operation.QUERY,
+                Operation.FIND,
                 "fetch_order",
                 lambda: access.client.fetch_order(last.venue_order_id, last.instrument_id, params),
                 subject=f"order {last.venue_order_id}",

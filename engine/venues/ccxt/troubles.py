@@ -25,6 +25,7 @@ class Operation(StrEnum):
     SUBMIT = "submit"
     CANCEL = "cancel"
     QUERY = "query"
+    FIND = "find"  # one order: that there is none is an answer
     AUDIT = "audit"
 
 
@@ -121,7 +122,7 @@ _CANCEL: Mapping[Trouble, type[TradingError]] = {
     T.NOT_FOUND: OrderNotFound,
     T.UNKNOWN: OrderStateUnknown,
 }
-_QUERY: Mapping[Trouble, type[TradingError]] = {T.NOT_FOUND: OrderNotFound}
+_FIND: Mapping[Trouble, type[TradingError]] = {T.NOT_FOUND: OrderNotFound}
 _AUDIT: Mapping[Trouble, type[TradingError]] = {
     T.KEY: TradingNotAllowed,
     T.PERMISSION: TradingNotAllowed,
@@ -130,7 +131,8 @@ _AUDIT: Mapping[Trouble, type[TradingError]] = {
 _ERRORS: Mapping[Operation, tuple[Mapping[Trouble, type[TradingError]], type[TradingError]]] = {
     Operation.SUBMIT: (_SUBMIT, OrderRefused),
     Operation.CANCEL: (_CANCEL, RequestRefused),
-    Operation.QUERY: (_QUERY, VenueUnavailable),
+    Operation.QUERY: ({}, VenueUnavailable),
+    Operation.FIND: (_FIND, VenueUnavailable),
     Operation.AUDIT: (_AUDIT, VenueUnavailable),
 }
 
@@ -138,6 +140,7 @@ _AFTER: Mapping[Operation, str] = {
     Operation.SUBMIT: "Nothing was placed.",
     Operation.CANCEL: "Nothing was cancelled: the order stands as it was.",
     Operation.QUERY: "Nothing was changed.",
+    Operation.FIND: "Nothing was changed.",
     Operation.AUDIT: "Nothing was sent.",
 }
 _DOUBT: Mapping[Operation, str] = {
@@ -147,6 +150,7 @@ _DOUBT: Mapping[Operation, str] = {
     ),
     Operation.CANCEL: "The order may or may not be cancelled: it is looked up.",
     Operation.QUERY: "Nothing was changed; it is asked again.",
+    Operation.FIND: "Nothing was changed; it is asked again.",
     Operation.AUDIT: "Nothing was sent; try again.",
 }
 _TO_DO: Mapping[Trouble, str] = {

@@ -12,6 +12,7 @@ from engine.domain.flows import AccountFlow
 from engine.domain.ids import AccountId, InstrumentId
 from engine.domain.instruments import Instrument
 from engine.domain.orders import Fill, Order
+from engine.errors import RequestRefused, VenueUnavailable
 from engine.ports import (
     DeadManTimer,
     KeyAudit,
@@ -95,7 +96,10 @@ class CcxtVenue:
         return tuple(self._session.instruments.values())
 
     async def submit_order(self, order: Order) -> OrderReport:
-        parts = await self._ready()
+        try:
+            parts = await self._ready()
+        except VenueUnavailable as error:
+            raise RequestRefused(f"{error.user_message} Nothing was placed.") from error
         instrument = self._session.instrument(order.instrument_id)
         check(order, instrument, self._quirks, self._session.wall.now())
         markets = self._session.client.markets or {}
@@ -204,8 +208,7 @@ class CcxtVenue:
             access, reader, self._sendings, Matches(), validity(session.settings, session.quirks)
         )
         submitter = Submitter(access, lookup, self._sendings, session.skew.venue_now)
-        given = session.settings
-        auditor = Auditor(access, given.terms, given.instruments, given.key_policy)
+        auditor = Auditor(access, session.settings)
         return _Parts(access, reader, lookup, submitter, auditor)
 
 

@@ -35,50 +35,50 @@ PLAIN = Quirks()
 UNKNOWN, REFUSED, AGAIN = OrderStateUnknown, OrderRefused, RequestRefused
 DOWN, ABSENT, FORBIDDEN = VenueUnavailable, OrderNotFound, TradingNotAllowed
 
-# class: what a submit, a cancel, a query and an audit become when the venue answered with an
-# error of HTTP status 200 (no other evidence).
+# class: what a submit, a cancel, a query, a look-up and an audit become when the venue answered
+# with an error of HTTP status 200 (no other evidence).
 MAPPED: dict[str, tuple[type[TradingError], ...]] = {
-    "BaseError": (UNKNOWN, UNKNOWN, DOWN, DOWN),
-    "ExchangeError": (UNKNOWN, UNKNOWN, DOWN, DOWN),
-    "AuthenticationError": (REFUSED, AGAIN, DOWN, FORBIDDEN),
-    "PermissionDenied": (REFUSED, AGAIN, DOWN, FORBIDDEN),
-    "AccountNotEnabled": (REFUSED, AGAIN, DOWN, FORBIDDEN),
-    "AccountSuspended": (REFUSED, AGAIN, DOWN, FORBIDDEN),
-    "ArgumentsRequired": (REFUSED, AGAIN, DOWN, DOWN),
-    "BadRequest": (REFUSED, AGAIN, DOWN, DOWN),
-    "BadSymbol": (UnknownInstrument, AGAIN, DOWN, DOWN),
-    "OperationRejected": (REFUSED, AGAIN, DOWN, DOWN),
-    "NoChange": (REFUSED, AGAIN, DOWN, DOWN),
-    "MarginModeAlreadySet": (REFUSED, AGAIN, DOWN, DOWN),
-    "MarketClosed": (REFUSED, AGAIN, DOWN, DOWN),
-    "ManualInteractionNeeded": (REFUSED, AGAIN, DOWN, FORBIDDEN),
-    "RestrictedLocation": (REFUSED, AGAIN, DOWN, FORBIDDEN),
-    "InsufficientFunds": (InsufficientFunds, AGAIN, DOWN, DOWN),
-    "InvalidAddress": (REFUSED, AGAIN, DOWN, DOWN),
-    "AddressPending": (REFUSED, AGAIN, DOWN, DOWN),
-    "InvalidOrder": (REFUSED, AGAIN, DOWN, DOWN),
-    "OrderNotFound": (REFUSED, ABSENT, ABSENT, DOWN),
-    "OrderNotCached": (UNKNOWN, UNKNOWN, DOWN, DOWN),
-    "OrderImmediatelyFillable": (REFUSED, AGAIN, DOWN, DOWN),
-    "OrderNotFillable": (REFUSED, AGAIN, DOWN, DOWN),
-    "DuplicateOrderId": (REFUSED, AGAIN, DOWN, DOWN),
-    "ContractUnavailable": (REFUSED, AGAIN, DOWN, DOWN),
-    "NotSupported": (REFUSED, AGAIN, DOWN, DOWN),
-    "InvalidProxySettings": (AGAIN, AGAIN, DOWN, DOWN),
-    "ExchangeClosedByUser": (AGAIN, AGAIN, DOWN, DOWN),
-    "OperationFailed": (UNKNOWN, UNKNOWN, DOWN, DOWN),
-    "NetworkError": (UNKNOWN, UNKNOWN, DOWN, DOWN),
-    "DDoSProtection": (AGAIN, AGAIN, DOWN, DOWN),
-    "RateLimitExceeded": (AGAIN, AGAIN, DOWN, DOWN),
-    "ExchangeNotAvailable": (UNKNOWN, UNKNOWN, DOWN, DOWN),
-    "OnMaintenance": (AGAIN, AGAIN, DOWN, DOWN),
-    "InvalidNonce": (AGAIN, AGAIN, DOWN, DOWN),
-    "ChecksumError": (UNKNOWN, UNKNOWN, DOWN, DOWN),
-    "RequestTimeout": (UNKNOWN, UNKNOWN, DOWN, DOWN),
-    "BadResponse": (UNKNOWN, UNKNOWN, DOWN, DOWN),
-    "NullResponse": (UNKNOWN, UNKNOWN, DOWN, DOWN),
-    "CancelPending": (UNKNOWN, UNKNOWN, DOWN, DOWN),
-    "UnsubscribeError": (UNKNOWN, UNKNOWN, DOWN, DOWN),
+    "BaseError": (UNKNOWN, UNKNOWN, DOWN, DOWN, DOWN),
+    "ExchangeError": (UNKNOWN, UNKNOWN, DOWN, DOWN, DOWN),
+    "AuthenticationError": (REFUSED, AGAIN, DOWN, DOWN, FORBIDDEN),
+    "PermissionDenied": (REFUSED, AGAIN, DOWN, DOWN, FORBIDDEN),
+    "AccountNotEnabled": (REFUSED, AGAIN, DOWN, DOWN, FORBIDDEN),
+    "AccountSuspended": (REFUSED, AGAIN, DOWN, DOWN, FORBIDDEN),
+    "ArgumentsRequired": (REFUSED, AGAIN, DOWN, DOWN, DOWN),
+    "BadRequest": (REFUSED, AGAIN, DOWN, DOWN, DOWN),
+    "BadSymbol": (UnknownInstrument, AGAIN, DOWN, DOWN, DOWN),
+    "OperationRejected": (REFUSED, AGAIN, DOWN, DOWN, DOWN),
+    "NoChange": (REFUSED, AGAIN, DOWN, DOWN, DOWN),
+    "MarginModeAlreadySet": (REFUSED, AGAIN, DOWN, DOWN, DOWN),
+    "MarketClosed": (REFUSED, AGAIN, DOWN, DOWN, DOWN),
+    "ManualInteractionNeeded": (REFUSED, AGAIN, DOWN, DOWN, FORBIDDEN),
+    "RestrictedLocation": (REFUSED, AGAIN, DOWN, DOWN, FORBIDDEN),
+    "InsufficientFunds": (InsufficientFunds, AGAIN, DOWN, DOWN, DOWN),
+    "InvalidAddress": (REFUSED, AGAIN, DOWN, DOWN, DOWN),
+    "AddressPending": (REFUSED, AGAIN, DOWN, DOWN, DOWN),
+    "InvalidOrder": (REFUSED, AGAIN, DOWN, DOWN, DOWN),
+    "OrderNotFound": (REFUSED, ABSENT, DOWN, ABSENT, DOWN),
+    "OrderNotCached": (UNKNOWN, UNKNOWN, DOWN, DOWN, DOWN),
+    "OrderImmediatelyFillable": (REFUSED, AGAIN, DOWN, DOWN, DOWN),
+    "OrderNotFillable": (REFUSED, AGAIN, DOWN, DOWN, DOWN),
+    "DuplicateOrderId": (REFUSED, AGAIN, DOWN, DOWN, DOWN),
+    "ContractUnavailable": (REFUSED, AGAIN, DOWN, DOWN, DOWN),
+    "NotSupported": (REFUSED, AGAIN, DOWN, DOWN, DOWN),
+    "InvalidProxySettings": (AGAIN, AGAIN, DOWN, DOWN, DOWN),
+    "ExchangeClosedByUser": (AGAIN, AGAIN, DOWN, DOWN, DOWN),
+    "OperationFailed": (UNKNOWN, UNKNOWN, DOWN, DOWN, DOWN),
+    "NetworkError": (UNKNOWN, UNKNOWN, DOWN, DOWN, DOWN),
+    "DDoSProtection": (AGAIN, AGAIN, DOWN, DOWN, DOWN),
+    "RateLimitExceeded": (AGAIN, AGAIN, DOWN, DOWN, DOWN),
+    "ExchangeNotAvailable": (UNKNOWN, UNKNOWN, DOWN, DOWN, DOWN),
+    "OnMaintenance": (AGAIN, AGAIN, DOWN, DOWN, DOWN),
+    "InvalidNonce": (AGAIN, AGAIN, DOWN, DOWN, DOWN),
+    "ChecksumError": (UNKNOWN, UNKNOWN, DOWN, DOWN, DOWN),
+    "RequestTimeout": (UNKNOWN, UNKNOWN, DOWN, DOWN, DOWN),
+    "BadResponse": (UNKNOWN, UNKNOWN, DOWN, DOWN, DOWN),
+    "NullResponse": (UNKNOWN, UNKNOWN, DOWN, DOWN, DOWN),
+    "CancelPending": (UNKNOWN, UNKNOWN, DOWN, DOWN, DOWN),
+    "UnsubscribeError": (UNKNOWN, UNKNOWN, DOWN, DOWN, DOWN),
 }
 
 
@@ -227,7 +227,8 @@ def test_an_accepted_answer_that_the_library_stumbles_over_is_a_doubt() -> None:
 
 def test_an_empty_answer_to_a_look_up_is_absence() -> None:
     wire = answered(200, "[]", answered=True)
-    assert became(ERRORS.OrderNotFound("x"), wire, Operation.QUERY) is OrderNotFound
+    assert became(ERRORS.OrderNotFound("x"), wire, Operation.FIND) is OrderNotFound
+    assert became(ERRORS.OrderNotFound("x"), wire, Operation.QUERY) is VenueUnavailable
 
 
 def test_a_closed_gate_sent_nothing() -> None:

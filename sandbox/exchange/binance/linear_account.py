@@ -154,8 +154,8 @@ def set_position_mode(call: Call) -> Json:
     """Keep longs and shorts apart or net them."""
     wanted = call.params.flag("dualSidePosition")
     special = {
-        RejectReason.NO_CHANGE: ApiError(-4059, "No need to change position side."),
-        RejectReason.POSITION_OPEN: ApiError(
+        RejectReason.NO_CHANGE: lambda: ApiError(-4059, "No need to change position side."),
+        RejectReason.POSITION_OPEN: lambda: ApiError(
             -4068, "Position side cannot be changed if there exists position."
         ),
     }
@@ -178,7 +178,7 @@ def set_leverage(call: Call) -> Json:
     if leverage is None:
         raise errors.missing("leverage")
     special = {
-        RejectReason.INVALID_LEVERAGE: ApiError(-4028, f"Leverage {leverage} is not valid"),
+        RejectReason.INVALID_LEVERAGE: lambda: ApiError(-4028, f"Leverage {leverage} is not valid"),
     }
     try:
         call.exchange.accounts.set_leverage(call.account, market.symbol, leverage)
@@ -197,7 +197,7 @@ def set_margin_type(call: Call) -> Json:
     mode = words.MARGIN_TYPES.get(call.params.text("marginType"))
     if mode is None:
         raise errors.illegal("marginType", "ISOLATED|CROSSED")
-    special = {RejectReason.NO_CHANGE: ApiError(-4046, "No need to change margin type.")}
+    special = {RejectReason.NO_CHANGE: lambda: ApiError(-4046, "No need to change margin type.")}
     try:
         call.exchange.accounts.set_margin_mode(call.account, market.symbol, mode)
     except Reject as exc:

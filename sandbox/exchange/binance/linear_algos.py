@@ -10,7 +10,7 @@ from sandbox.exchange.binance.refusals import translated
 from sandbox.exchange.binance.wirejson import Json, JsonObject
 from sandbox.exchange.core import AlgoOrder, Reject, RejectReason
 
-_UNKNOWN = {RejectReason.UNKNOWN_ORDER: errors.unknown_order()}
+_UNKNOWN = {RejectReason.UNKNOWN_ORDER: errors.unknown_order}
 
 
 def _view(call: Call, algo: AlgoOrder) -> JsonObject:

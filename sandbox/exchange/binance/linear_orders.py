@@ -16,7 +16,7 @@ from sandbox.exchange.binance.wirejson import Json, JsonList, JsonObject
 from sandbox.exchange.core import Market, Order, Reject, RejectReason
 from sandbox.jsontypes import as_object
 
-_UNKNOWN_CANCEL = {RejectReason.UNKNOWN_ORDER: errors.unknown_order()}
+_UNKNOWN_CANCEL = {RejectReason.UNKNOWN_ORDER: errors.unknown_order}
 _BATCH = 5
 _BATCH_CANCEL = 10
 

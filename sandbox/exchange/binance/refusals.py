@@ -5,11 +5,14 @@ What `UNKNOWN_ORDER` and `NO_CHANGE` are called depends on what was asked, so th
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from sandbox.exchange.binance import errors
 from sandbox.exchange.binance.errors import ApiError
 from sandbox.exchange.core.kinds import MarketKind
 from sandbox.exchange.core.rejects import Reject, RejectReason
 
+Special = Mapping[RejectReason, Callable[[], ApiError]]
 _Table = dict[RejectReason, tuple[int, str]]
 
 _COMMON: _Table = {
@@ -77,12 +80,10 @@ _TABLES = {MarketKind.SPOT: _SPOT, MarketKind.LINEAR: _LINEAR}
 _KEY = frozenset({RejectReason.UNKNOWN_KEY, RejectReason.EXPIRED_KEY, RejectReason.NOT_PERMITTED})
 
 
-def translated(
-    reject: Reject, kind: MarketKind, special: dict[RejectReason, ApiError] | None = None
-) -> ApiError:
+def translated(reject: Reject, kind: MarketKind, special: Special | None = None) -> ApiError:
     """Return what Binance says; `special` names the answers that depend on what was asked."""
     if special and reject.reason in special:
-        return special[reject.reason]
+        return special[reject.reason]()
     if reject.reason in _KEY:
         return errors.key_refused()
     if reject.reason is RejectReason.UNKNOWN_ORDER:

@@ -15,7 +15,7 @@ from sandbox.exchange.core.kinds import OrderType, TimeInForce
 
 _MOST_DECIMALS = 8
 _RESPONSES = frozenset({"ACK", "RESULT", "FULL"})
-_UNKNOWN_CANCEL = {RejectReason.UNKNOWN_ORDER: errors.unknown_order()}
+_UNKNOWN_CANCEL = {RejectReason.UNKNOWN_ORDER: errors.unknown_order}
 
 
 def read_request(call: Call) -> OrderRequest:

@@ -19,19 +19,34 @@ from engine.errors import (
 )
 from engine.ports import BarsClosed, FillReported, TimeAdvanced
 from engine.venues.ccxt.settings import MarketKind
-from tests.contract.venues import CcxtHarness, ReplayHarness, VenueHarness, ended, is_bars, is_fill
+from tests.contract.venues import (
+    CcxtHarness,
+    ReplayHarness,
+    SimulatedHarness,
+    VenueHarness,
+    ended,
+    is_bars,
+    is_fill,
+)
 from tests.fakes.markets import order
 
 EXCHANGES = {"binance spot": MarketKind.SPOT, "binance usd-m": MarketKind.LINEAR}
 
 
-@pytest.fixture(params=["replay in memory", "replay on file", *EXCHANGES])
+SIMULATED = {"simulated spot": False, "simulated perpetual": True}
+
+
+@pytest.fixture(params=["replay in memory", "replay on file", *SIMULATED, *EXCHANGES])
 async def market(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[VenueHarness]:
     if request.param in EXCHANGES:
         async with CcxtHarness.against(EXCHANGES[request.param], tmp_path) as running:
             yield running
         return
-    harness = ReplayHarness(tmp_path / "books.db" if "file" in request.param else None)
+    harness: VenueHarness
+    if request.param in SIMULATED:
+        harness = SimulatedHarness(is_linear=SIMULATED[request.param])
+    else:
+        harness = ReplayHarness(tmp_path / "books.db" if "file" in request.param else None)
     yield harness
     await harness.close()
 

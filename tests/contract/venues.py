@@ -40,6 +40,7 @@ from tests.fakes.clocks import FakeWallClock
 from tests.fakes.exchange import KEY, SECRET, ScriptedVenue, scripted_exchange
 from tests.fakes.marketdata import RisingMarket
 from tests.fakes.markets import ACCOUNT, BTC, MINUTE, OPENS_AT, SPOT, USDT, bars
+from tests.simulation.harness import Awaited, SimulatedMarket
 
 
 class VenueHarness(Protocol):
@@ -325,6 +326,46 @@ class CcxtHarness:
             await asyncio.wait([self._reading])
             self._reading = None
         await self.venue.close()
+
+
+class SimulatedHarness:
+    """The core of the scripted exchange in process, on virtual time: spot, or a perpetual."""
+
+    timeframe = MINUTE
+    survives = True  # the exchange lives through the end of the process
+
+    def __init__(self, *, is_linear: bool) -> None:
+        self._market = SimulatedMarket(is_linear=is_linear)
+        self.instrument = self._market.instrument
+        self.seen: list[VenueMessage] = []
+        self._open()
+
+    def _open(self) -> None:
+        self._process = self._market.venue(ACCOUNT)
+        self.venue: Any = Awaited(self._process, self._market.loop)
+        self._stream = self.venue.stream([(self.instrument.id, MINUTE)])
+
+    async def price(self) -> Decimal:
+        return self._market.price()
+
+    async def pump(self, until: Callable[[VenueMessage], bool]) -> VenueMessage:
+        async for message in self._stream:
+            self.seen.append(message)
+            if until(message):
+                return message
+        raise AssertionError("the stream ended")
+
+    async def reopen(self) -> Venue:
+        self._end()
+        self._open()
+        return self.venue
+
+    def _end(self) -> None:
+        self._process.die()
+        self._market.loop.drop_process()
+
+    async def close(self) -> None:
+        self._end()
 
 
 def ended(client_order_id: ClientOrderId) -> Callable[[VenueMessage], bool]:

@@ -7,10 +7,12 @@ from typing import Any
 
 from engine.domain.bars import Timeframe
 from engine.domain.ids import AccountId, InstrumentId
+from engine.domain.instruments import Instrument
 from engine.ports import VenueMessage
-from sandbox.exchange.core import Exchange, Market, linear, spot
+from sandbox.exchange.core import Exchange, Liquidity, Market, linear, spot
 from tests.simulation.clocks import milliseconds
 from tests.simulation.loop import DeterministicLoop
+from tests.simulation.venue import translate
 from tests.simulation.venue.simulated import SimulatedVenue
 from tests.simulation.venue.wire import Disturbances
 
@@ -39,12 +41,17 @@ class Awaited:
     def vitals(self) -> object:
         return self._venue.vitals()
 
-    async def stream(
+    def stream(
         self, subscriptions: Iterable[tuple[InstrumentId, Timeframe]]
     ) -> AsyncIterator[VenueMessage]:
-        messages = self._venue.stream(subscriptions)
+        return self._heard(self._venue.stream(subscriptions))
+
+    async def _heard(self, messages: AsyncIterator[VenueMessage]) -> AsyncIterator[VenueMessage]:
+        async def following() -> VenueMessage:
+            return await anext(messages)
+
         while True:
-            yield self._loop.run_until_complete(anext(messages))  # type: ignore[arg-type]
+            yield self._loop.run_until_complete(following())
 
 
 class SimulatedMarket:
@@ -75,6 +82,10 @@ class SimulatedMarket:
             disturbances=Disturbances(),
         )
 
+    @property
+    def instrument(self) -> Instrument:
+        return translate.instrument(self.market)
+
     def price(self) -> Decimal:
         return self.exchange.data.last_price(self.market.symbol)
 
@@ -88,5 +99,8 @@ def _market(*, is_linear: bool) -> Market:
         tick=Decimal("0.01"),
         step=Decimal("0.001"),
         min_quantity=Decimal("0.001"),
+        max_quantity=Decimal(1_000_000),
+        fees_in_received=False,
+        liquidity=Liquidity(level_size=Decimal(50)),
         start_price=Decimal(100),
     )

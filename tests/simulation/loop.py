@@ -16,6 +16,7 @@ from typing import Any, NoReturn, TypeVar
 T = TypeVar("T")
 
 _SWEEP_AT = 256  # finished tasks are forgotten in bulk
+_LONGEST_WAIT = 7_200.0
 
 
 class RealWorldTouched(BaseException):
@@ -144,14 +145,19 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         return True
 
     def run_until_complete(self, future: Coroutine[Any, Any, T] | asyncio.Future[T]) -> T:  # type: ignore[override]
-        """Run until `future` is done; raise RuntimeError when nothing is left that could end it."""
+        """Run until `future` is done.
+
+        Raises:
+            RuntimeError: It is not within two virtual hours, or nothing is left that could end it.
+        """
         if not isinstance(future, asyncio.Future):
             future = self.create_task(future)
         future.add_done_callback(lambda _: self.stop())
+        end = self._now + _LONGEST_WAIT
         while not future.done():
-            if not self._ready and not self._timers:
+            if self._now >= end or not (self._ready or self._timers):
                 raise RuntimeError("nothing is left to run, and the future is not done")
-            self.run_until(float("inf"))
+            self.run_until(end)
         return future.result()
 
     def stop(self) -> None:

@@ -78,7 +78,7 @@ def drawn(seed: int, mood: Mood, *, seconds: float = DAY, symbols: int | None = 
     if pair:
         runs.append(_run("pair", pair))
     for run in runs:
-        tempers[run.id] = tempered(draw, short=is_linear)
+        tempers[run.id] = tempered(draw, short=is_linear, may_fail=mood is Mood.ROUGH)
     return Scenario(
         seed=seed,
         mood=mood,

@@ -36,15 +36,16 @@ class Temper:
     fails_once_in: int = 0
 
 
-def tempered(draw: Random, *, short: bool) -> Temper:
+def tempered(draw: Random, *, short: bool, may_fail: bool) -> Temper:
     """Draw how a run trades; every run asks for a stop."""
+    fails_once_in = draw.choice((0, 0, 0, 700))
     return Temper(
         hold=draw.choice((7, 15, 30, 60, 120)),
         phase=draw.randrange(60),
         short=short,
         policy=_policy(draw),
         exit_plan=_exit_plan(draw),
-        fails_once_in=draw.choice((0, 0, 0, 700)),
+        fails_once_in=fails_once_in if may_fail else 0,
     )
 
 

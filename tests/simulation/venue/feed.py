@@ -98,7 +98,8 @@ class Connection:
 
     def _send(self, message: object, later: float = 0.0) -> None:
         now = self._loop.time()
-        arrives = max(self._last_at, now + 0.005 + 0.04 * self._draw.random()) + later
+        # A little after the one before: turns of one instant are taken in any order.
+        arrives = max(self._last_at + 1e-6, now + 0.005 + 0.04 * self._draw.random()) + later
         if not later:
             self._last_at = arrives
         self._loop.world_at(arrives, self._arrive, message)

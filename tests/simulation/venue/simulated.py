@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from random import Random
 from typing import TypeVar
 
@@ -105,7 +106,8 @@ class SimulatedVenue:
         self._is_spot = all(market.is_spot for market in exchange.markets)
         self._wallet = Wallet.SPOT if self._is_spot else Wallet.LINEAR
         self.capabilities = VenueCapabilities(
-            quote_quantity=self._is_spot,
+            # Where a fee comes on top, a quote amount would be overspent by it.
+            quote_quantity=all(one.is_spot and one.fees_in_received for one in exchange.markets),
             linked_exits=False,
             stop_orders=True,
             reduce_only=not self._is_spot,
@@ -344,9 +346,15 @@ class SimulatedVenue:
     async def balances(self) -> tuple[Balance, ...]:
         desk, account, wallet = self._exchange.accounts, self._account, self._wallet
 
+        def locked(asset: str) -> Decimal:
+            if wallet is Wallet.SPOT:
+                return desk.balance(account, asset, wallet).locked
+            margin = desk.margin(account, asset)
+            return margin.initial_margin + margin.order_margin
+
         def act() -> tuple[Balance, ...]:
             return tuple(
-                translate.balance(held.asset, held.total, held.locked)
+                translate.balance(held.asset, held.total, locked(held.asset))
                 for held in desk.balances(account, wallet)
             )
 
@@ -363,6 +371,7 @@ class SimulatedVenue:
                     instrument_id=self.directory.instrument_id(position.symbol),
                     side=PositionSide.NET,
                     quantity=to_text(position.quantity),
+                    entry_price=to_text(position.entry_price),
                 )
                 for position in desk.positions(account)
                 if position.quantity
@@ -414,10 +423,14 @@ class SimulatedVenue:
 
     # --- streams -----------------------------------------------------------------------------
 
-    async def stream(
+    def stream(
         self, subscriptions: Iterable[tuple[InstrumentId, Timeframe]]
     ) -> AsyncIterator[VenueMessage]:
+        """Listen from this moment on, also before the first message is asked for."""
         self._open(subscriptions)
+        return self._heard()
+
+    async def _heard(self) -> AsyncIterator[VenueMessage]:
         while True:
             while self._inbox:
                 yield self._inbox.popleft()

@@ -56,10 +56,25 @@ def test_default_routes(name: str, channels: set[str]) -> None:
         ("service_stopped", Severity.WARNING),
         ("daily_report", Severity.NOTICE),
         ("daily_report_doubtful", Severity.WARNING),
+        ("service_restarted_quiet", Severity.NOTICE),
+        ("service_restarted_asking", Severity.WARNING),
+        ("difference_found", Severity.CRITICAL),
+        ("position_forced", Severity.CRITICAL),
+        ("trading_refused", Severity.CRITICAL),
+        ("venue_unreachable", Severity.WARNING),
+        ("order_doubt_ended", Severity.NOTICE),
     ],
 )
 def test_severity_follows_what_the_event_says(name: str, severity: Severity) -> None:
     assert severity_of(EVENTS_BY_NAME[name]) is severity
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["funding_booked", "deposit_booked", "flow_booked", "difference_gone", "difference_adopted"],
+)
+def test_what_a_quiet_day_brings_makes_no_sound(name: str) -> None:
+    assert severity_of(EVENTS_BY_NAME[name]) is Severity.INFO
 
 
 def test_a_routine_cancel_is_told_to_nobody() -> None:

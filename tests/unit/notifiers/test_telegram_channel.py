@@ -10,7 +10,7 @@ from engine.ports import ChatMessage
 from notifiers.channels.telegram import ChatBody, TelegramChannel, TelegramSettings
 from render.html import CAPTION_LIMIT, MESSAGE_LIMIT, utf16_length, visible_text
 from tests.fakes.channels import FakeArtist, FakeSender
-from tests.fakes.events import a_failure, a_fill, a_report, told
+from tests.fakes.events import a_failure, a_fill, a_report, every_event, told
 
 REPORT = DailyReportReady(**told("report"), report=a_report())
 
@@ -50,6 +50,34 @@ async def test_a_long_alert_is_numbered_parts_that_fit_with_their_mark() -> None
     for number, message in enumerate(sender.messages, start=1):
         assert f"({number}/{len(bodies)})" in message.html
         assert utf16_length(message.html) <= MESSAGE_LIMIT
+
+
+async def test_a_difference_goes_with_a_button_for_each_answer() -> None:
+    sender = FakeSender()
+    (body,) = channel(sender).compose(every_event()["difference_found"], Severity.CRITICAL)
+    message = await sent(sender, body)
+    assert [(button.label, button.line, button.danger) for button in message.buttons] == [
+        ("Adopt", "/answer di7 adopt", False),
+        ("Close", "/answer di7 close", True),
+        ("Ignore", "/answer di7 ignore", False),
+    ]
+
+
+async def test_an_alert_that_asks_nothing_has_no_buttons() -> None:
+    sender = FakeSender()
+    (body,) = channel(sender).compose(a_fill(), Severity.INFO)
+    assert (await sent(sender, body)).buttons == ()
+
+
+async def test_of_several_parts_only_the_last_has_the_buttons() -> None:
+    found = every_event()["service_restarted_asking"]
+    fields = {name: getattr(found, name) for name in type(found).__dataclass_fields__}
+    waiting = tuple(f"{number} {'x' * 300}" for number in range(20))
+    sender = FakeSender()
+    bodies = channel(sender).compose(type(found)(**fields | {"waiting": waiting}), Severity.WARNING)
+    messages = [await sent(sender, body) for body in bodies]
+    assert len(messages) > 1
+    assert [bool(message.buttons) for message in messages] == [False] * (len(messages) - 1) + [True]
 
 
 async def test_the_report_goes_with_its_equity_as_picture() -> None:

@@ -131,12 +131,16 @@ class Opening:
     def _found_positions(
         self, held: Sequence[VenuePosition], changes: Changes
     ) -> Mapping[AssetId, Decimal]:
-        """Book positions at their marks; return what of each asset's balance they are."""
+        """Book positions at the venue's entry prices, else at their marks.
+
+        Returns what of each asset's balance they are.
+        """
         desk = self._desk
         covered: dict[AssetId, Decimal] = {}
         for found in held:
             instrument = desk.instruments.get(found.instrument_id)
-            price = desk.price(found.instrument_id)
+            entered = Decimal(found.entry_price) if found.entry_price else None
+            price = entered or desk.price(found.instrument_id)
             quantity = Decimal(found.quantity)
             if instrument is None or price is None or not quantity:
                 continue

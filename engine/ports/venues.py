@@ -80,11 +80,18 @@ class OrderReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenuePosition:
-    """Net position at the venue, signed, base units or contracts; spot holdings included."""
+    """Net position at the venue, signed, base units or contracts; spot holdings included.
+
+    Attributes:
+        quantity: Plain decimal text, signed.
+        entry_price: The venue's average, quote per base, plain decimal text: its wallet realises
+            against it. Empty where it keeps none (spot).
+    """
 
     instrument_id: InstrumentId
     side: PositionSide
-    quantity: str  # plain decimal text, signed
+    quantity: str
+    entry_price: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,6 +95,7 @@ class Script:
     reads_fail: bool = False
     proof_waits: bool = False  # the window in which a request may arrive is open
     refusal: str = ""  # of the audit
+    expired: str = ""  # every read is refused for good
     lagging: int = 0  # this many of the newest fills are not listed yet
 
 
@@ -136,6 +137,7 @@ class LiveVenue:
         self._clock = clock
         self._held = dict(opening)
         self._net: dict[InstrumentId, Decimal] = {}
+        self.entry_prices: dict[InstrumentId, str] = {}
         self._costs: dict[InstrumentId, Decimal] = {}
         self.orders: dict[VenueOrderId, Resting] = {}
         self._fills: list[Fill] = []
@@ -221,7 +223,12 @@ class LiveVenue:
             if item.kind is InstrumentKind.SPOT
         }
         return tuple(
-            VenuePosition(instrument_id=name, side=PositionSide.NET, quantity=to_text(quantity))
+            VenuePosition(
+                instrument_id=name,
+                side=PositionSide.NET,
+                quantity=to_text(quantity),
+                entry_price=self.entry_prices.get(name, ""),
+            )
             for name, quantity in (held | self._net).items()
             if quantity
         )
@@ -350,6 +357,8 @@ class LiveVenue:
 
     def _read(self, what: str) -> None:
         self.requests[what] += 1
+        if self.script.expired:
+            raise TradingNotAllowed(self.script.expired)
         if self.script.reads_fail:
             raise VenueUnavailable("no route to the venue")
 

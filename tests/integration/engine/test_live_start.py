@@ -17,6 +17,7 @@ from engine.domain.events import (
     VenueUnreachable,
 )
 from engine.domain.flows import FlowKind
+from engine.domain.ids import UNMANAGED_BOOK
 from engine.domain.orders import OrderPurpose, OrderSide, OrderState
 from engine.domain.policies import ExitPlan
 from engine.domain.queries import GetReconciliation, GetStatus, GetVenues
@@ -25,7 +26,7 @@ from engine.domain.views import OutcomeStatus, ReconciliationView, StatusView, V
 from engine.errors import TradingNotAllowed
 from engine.ports import ConnectionChanged
 from tests.fakes.clocks import FakeWallClock
-from tests.fakes.livedesk import BTC, USDT, LiveDesk, in_position
+from tests.fakes.livedesk import BTC, PERP, USDT, LiveDesk, in_position, perpetual
 from tests.fakes.livevenue import Answer
 
 D = Decimal
@@ -214,6 +215,7 @@ async def test_a_baseline_outlives_a_restart() -> None:
 async def test_after_a_reconnect_what_was_missed_is_booked_before_anything_else() -> None:
     desk = await holding()
     [stop] = [name for name, r in desk.venue.orders.items() if r.is_open]
+    await desk.service.take(ConnectionChanged(connected=True, message="first"))
     await desk.service.take(ConnectionChanged(connected=False, message="cut"))
     desk.venue.fill(stop)
     missed = list(desk.venue.outbox)
@@ -224,6 +226,25 @@ async def test_after_a_reconnect_what_was_missed_is_booked_before_anything_else(
         await desk.service.take(message)
     assert len(desk.told(OrderFilled)) == 2
     assert desk.agrees()
+
+
+async def test_what_came_between_the_start_and_the_stream_is_found_soon_after() -> None:
+    desk = await holding()
+    again = await desk.next_life().start()
+    [stop] = [name for name, r in again.venue.orders.items() if r.is_open]
+    again.venue.fill(stop)
+    again.venue.outbox.clear()  # the stream was not up yet
+    await again.service.take(ConnectionChanged(connected=True, message="first"))
+    await again.seconds(5)
+    assert again.held() == 0
+
+
+async def test_a_key_that_expires_while_we_trade_is_told_once() -> None:
+    desk = await holding()
+    desk.venue.script.expired = "the API key has expired"
+    await desk.seconds(200)
+    told = {event.event_id for event in desk.told(TradingRefused)}
+    assert len(told) == 1
 
 
 async def test_reconcile_on_command_lists_what_differs() -> None:
@@ -272,3 +293,16 @@ async def test_what_waits_is_seen_in_status_health_and_venues() -> None:
     assert asked.differences == venue.reconciliation.differences
     assert asked.at is not None
     assert "wait" in asked.result
+
+
+async def test_a_position_from_before_us_is_booked_at_the_price_the_venue_realises_against() -> (
+    None
+):
+    desk = LiveDesk(instrument=perpetual())
+    assert desk.venue is not None
+    desk.venue.shift(PERP, D(3))
+    desk.venue.entry_prices[PERP] = "80"
+    await desk.start()
+    held = desk.desk.ledger.position(UNMANAGED_BOOK, PERP)
+    assert (held.quantity, held.average_price) == (D(3), D(80))
+    assert not desk.told(DifferenceFound)

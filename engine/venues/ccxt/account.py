@@ -1,6 +1,6 @@
 """What the venue knows of the account: orders, executions, balances, positions, flows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -31,7 +31,12 @@ _ORDERS_LIVE_BEFORE = timedelta(days=7)
 
 @dataclass(slots=True)
 class Access:
-    """What every question to the account needs."""
+    """What every question to the account needs.
+
+    Attributes:
+        traded: The configured instruments; the parser knows more, for their prices.
+        widen: Makes a market known that is not configured; False where it is not listed.
+    """
 
     name: str
     client: CcxtClient
@@ -39,6 +44,8 @@ class Access:
     quirks: Quirks
     parser: Parser
     market: MarketKind
+    traded: tuple[InstrumentId, ...]
+    widen: Callable[[InstrumentId], Awaitable[bool]]
 
     def unreadable(self, what: str, error: Exception) -> VenueUnavailable:
         return VenueUnavailable(
@@ -66,7 +73,7 @@ class AccountReader:
         for row in rows:
             report = self._order(row)
             reports[report.venue_order_id] = report
-            self._touch(report.instrument_id)
+            await self._touch(report.instrument_id)
         return tuple(sorted(reports.values(), key=lambda one: (one.ts_event, one.venue_order_id)))
 
     async def open_on(self, symbol: str) -> list[JsonObject]:
@@ -175,7 +182,7 @@ class AccountReader:
         except Unreadable as error:
             raise access.unreadable("positions", error) from error
         for position in positions:
-            self._touch(position.instrument_id)
+            await self._touch(position.instrument_id)
         return positions
 
     def _order_lists(self) -> list[Mapping[str, object]]:
@@ -185,11 +192,12 @@ class AccountReader:
     def _symbols(self, *, by_symbol: bool) -> list[str | None]:
         if not by_symbol:
             return [None]
-        return [*self._access.parser.instruments, *self._touched]
+        return [*self._access.traded, *self._touched]
 
-    def _touch(self, instrument_id: InstrumentId) -> None:
-        parser = self._access.parser
-        if instrument_id not in parser.instruments and instrument_id in parser.markets.rows:
+    async def _touch(self, instrument_id: InstrumentId) -> None:
+        known = instrument_id in self._touched
+        configured = instrument_id in self._access.traded
+        if not known and not configured and await self._access.widen(instrument_id):
             self._touched[instrument_id] = None
 
     async def _open(self, symbol: str | None, own: Mapping[str, object]) -> list[JsonObject]:

@@ -61,12 +61,12 @@ class Markets:
     """The markets that a venue keeps in memory, and the names of all others.
 
     Attributes:
-        rows: The library's markets by symbol.
+        rows: The library's markets by symbol; more join where the account trades outside.
         symbols: Every listed market's symbol by the exchange's own id.
         stale: Why an old list is used; "" where it is fresh.
     """
 
-    rows: Mapping[str, Mapping[str, object]]
+    rows: dict[str, Mapping[str, object]]
     symbols: Mapping[str, str]
     fetched_at: datetime
     stale: str = ""
@@ -108,6 +108,16 @@ class MarketFile:
         markets = await asyncio.to_thread(self._read, path, stale)
         self._check(markets)
         return markets
+
+    async def row(self, symbol: str) -> Mapping[str, object] | None:
+        """Return one more market of the file, None where it is not listed."""
+        return await asyncio.to_thread(self._row, symbol)
+
+    def _row(self, symbol: str) -> Mapping[str, object] | None:
+        for line in _rows(self.path()):
+            if line.symbol == symbol:
+                return msgspec.json.decode(line.market, type=dict[str, object])
+        return None
 
     def path(self) -> Path:
         settings = self.settings
@@ -161,7 +171,7 @@ class MarketFile:
             symbols[line.id] = line.symbol
             if line.symbol in configured:
                 assets |= {AssetId(line.base), AssetId(line.quote)}
-        kept = {
+        kept: dict[str, Mapping[str, object]] = {
             line.symbol: msgspec.json.decode(line.market, type=dict[str, object])
             for line in _rows(path)
             if line.symbol in configured or (line.base in assets and line.quote in assets)

@@ -107,7 +107,24 @@ class Session:
                 hedged=self.settings.terms.hedged,
             ),
             market=self.settings.market,
+            traded=self.settings.instruments,
+            widen=self._widen,
         )
+
+    async def _widen(self, instrument_id: InstrumentId) -> bool:
+        """Keep one more market in memory, so that it can be asked about; False if none is listed.
+
+        The account's owner trades where he likes.
+        """
+        markets = self.markets
+        if markets is None or instrument_id in markets.rows:
+            return markets is not None
+        row = await self._file.row(instrument_id)
+        if row is None:
+            return False
+        markets.rows[instrument_id] = row
+        await self.adopt(self.client, markets)
+        return True
 
     async def adopt(self, client: CcxtClient, markets: Markets) -> None:
         """Give a client the markets; without them the library would fetch them all itself."""

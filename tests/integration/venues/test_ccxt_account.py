@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from engine.domain.flows import FlowKind
-from engine.domain.orders import FillCause, OrderState
+from engine.domain.orders import FillCause, OrderSide, OrderState
 from engine.errors import TradingNotAllowed
 from engine.ports import DeadManTimer
 from engine.venues.ccxt.settings import MarginMode, MarketKind, Terms
-from sandbox.exchange.core import Act
-from sandbox.exchange.core.kinds import Permission, Side
+from sandbox.exchange.core import Act, OrderRequest
+from sandbox.exchange.core.kinds import OrderType, Permission, Side
 from tests.fakes.exchange import ACCOUNT, KEY, SECRET
 from tests.integration.venues.scripted import Trading, trading
 
@@ -235,3 +235,30 @@ async def test_thousand_open_orders_take_a_handful_of_requests(futures: Trading)
     await futures.venue.positions()
     assert len(asked) <= 10
     assert futures.running.exchange.journal.of(Act.FAULT) == []
+
+
+async def test_what_happens_outside_the_configured_instruments_is_seen(desk: Trading) -> None:
+    """The account trades by hand in a market that this venue does not keep in memory."""
+    hands = desk.running.exchange.hands
+    other = desk.own_name.replace("BTC", "ETH")
+    hands.manual_trade(ACCOUNT, other, Side.BUY, Decimal(3))
+    request = OrderRequest(
+        symbol=other,
+        side=Side.BUY,
+        order_type=OrderType.LIMIT,
+        quantity=Decimal(1),
+        price=Decimal(1_000),
+    )
+    hands.manual_order(ACCOUNT, request)
+    (listed,) = await desk.venue.open_orders()
+    name = "ETH/USDT" if desk.kind is MarketKind.SPOT else "ETH/USDT:USDT"
+    assert (listed.instrument_id, listed.client_order_id) == (name, None)
+    assert (listed.side, listed.quantity, listed.price) == (OrderSide.BUY, "1", "1000")
+    if desk.kind is MarketKind.LINEAR:
+        (position,) = await desk.venue.positions()
+        assert (position.instrument_id, position.quantity) == (name, "3")
+    fills = await desk.venue.fills_since(None)
+    assert [(fill.instrument_id, fill.client_order_id) for fill in fills] == [(name, None)] * len(
+        fills
+    )
+    assert sum(fill.quantity for fill in fills) == 3

@@ -168,6 +168,8 @@ class StoredMarkets:
             START,
         )
 
+    async def row(self, symbol: str) -> None: ...
+
     def close(self) -> None: ...
 
 

@@ -145,6 +145,8 @@ def klines(call: Call) -> Json:
         interval = Interval(name)
     except ValueError as exc:
         raise errors.ApiError(-1120, "Invalid interval.") from exc
+    if interval is Interval.S1 and not market.shows_seconds:
+        raise errors.ApiError(-1120, "Invalid interval.")
     bars = call.exchange.data.bars(
         market.symbol,
         interval,

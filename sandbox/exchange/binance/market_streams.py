@@ -16,7 +16,7 @@ from sandbox.exchange.binance.market_frames import Frames
 from sandbox.exchange.binance.part import Part
 from sandbox.exchange.binance.sockets import Socket
 from sandbox.exchange.binance.wirejson import Json, dump
-from sandbox.exchange.core import Bar
+from sandbox.exchange.core import Bar, Market
 from sandbox.exchange.core.events import (
     BarUpdated,
     BookChanged,
@@ -133,7 +133,7 @@ class MarketStreams:
         given = found.groupdict()
         channel = given["channel"]
         market = self._part.markets.get((given.get("wire") or "").upper())
-        interval = _interval(given.get("interval"))
+        interval = _interval(given.get("interval"), market)
         if (channel == "kline") != (given.get("interval") is not None):
             raise BadStream(name)
         pace = given.get("pace")
@@ -285,8 +285,10 @@ _ROLLING: dict[str, Callable[[MarketStreams, str, int], Json]] = {
 }
 
 
-def _interval(name: str | None) -> Interval | None:
+def _interval(name: str | None, market: Market | None) -> Interval | None:
     try:
-        return Interval(name) if name else None
+        interval = Interval(name) if name else None
     except ValueError:
         return None  # an interval that Binance has and this exchange has not: silence
+    has_none = market is None or not market.shows_seconds
+    return None if interval is Interval.S1 and has_none else interval

@@ -13,7 +13,7 @@ from enum import Enum, auto
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-# Binance pings every 20 seconds and hangs up on a client that does not answer.
+# As spot's streams do; here nobody is hung up on for not answering.
 PING_EVERY_S = 20.0
 _CLOSE_WITHIN_S = 1.0
 
@@ -38,7 +38,7 @@ class Socket:
         self._wait_until = wait_until
         self._queue: asyncio.Queue[tuple[str | None, int]] = asyncio.Queue()
         self._response = web.WebSocketResponse(
-            heartbeat=PING_EVERY_S, compress=False, max_msg_size=1 << 20, timeout=_CLOSE_WITHIN_S
+            compress=False, max_msg_size=1 << 20, timeout=_CLOSE_WITHIN_S
         )
         self._transport: asyncio.BaseTransport | None = None
         self._held: str | None = None
@@ -51,6 +51,7 @@ class Socket:
         await self._response.prepare(request)
         self._transport = request.transport
         self.start(self._write())
+        self.start(self._ping())
         try:
             async for message in self._response:
                 if message.type is WSMsgType.TEXT and self.mood is not Mood.DEAD:
@@ -112,8 +113,20 @@ class Socket:
             self._transport.abort()
 
     def hang_up(self) -> None:
-        """Close politely once everything queued has gone out."""
+        """Close politely once everything queued has gone out; what is dead is cut."""
+        if self.mood is Mood.DEAD:
+            self.cut()
         self._queue.put_nowait((None, 0))
+
+    async def _ping(self) -> None:
+        """Ping as Binance does; not by the library's heartbeat, which a dead line would end."""
+        while True:
+            await asyncio.sleep(PING_EVERY_S)
+            if self.mood is not Mood.DEAD:
+                try:
+                    await self._response.ping()
+                except ConnectionError:
+                    return
 
     async def _write(self) -> None:
         while True:

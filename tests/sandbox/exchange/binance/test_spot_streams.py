@@ -2,12 +2,21 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from ccxt import BadRequest
 
-from tests.fakes.exchange import ACCOUNT, MINUTE_MS, ScriptedVenue
+from sandbox.exchange.core import Interval
+from tests.fakes.exchange import (
+    ACCOUNT,
+    MINUTE_MS,
+    ScriptedVenue,
+    scripted_exchange,
+    usual_markets,
+)
 from tests.sandbox.exchange.binance.waiting import begun, soon
 
 BTC = "BTC/USDT"
@@ -52,6 +61,22 @@ async def test_a_closed_bar_is_sent_at_the_turn_of_the_minute(
     (row,) = await watching
     bar = venue.exchange.data.bars("BTCUSDT", limit=2)[0]
     assert (row[0], Decimal(str(row[4]))) == (bar.start_ms, bar.close)
+
+
+async def test_seconds_are_streamed_and_listed_where_a_market_has_them() -> None:
+    (bitcoin, ether, *_) = usual_markets()
+    markets = [replace(bitcoin, shows_seconds=True), ether]
+    async with scripted_exchange(markets=markets) as venue:
+        spot = venue.spot()
+        watching = await begun(venue, spot.watch_ohlcv(BTC, "1s"))
+        venue.step(1000)
+        (row,) = await watching
+        bar = venue.exchange.data.bars("BTCUSDT", Interval.S1, limit=2)[0]
+        assert (row[0], Decimal(str(row[4]))) == (bar.start_ms, bar.close)
+        rows = await spot.fetch_ohlcv(BTC, "1s", bar.start_ms - 5000, 4)
+        assert [row[0] for row in rows] == [bar.start_ms - 5000 + at * 1000 for at in range(4)]
+        with pytest.raises(BadRequest, match="Invalid interval"):
+            await spot.fetch_ohlcv("ETH/USDT", "1s")
 
 
 async def test_the_watched_book_stays_equal_to_the_cores(venue: ScriptedVenue, spot: Any) -> None:

@@ -12,14 +12,13 @@ from sandbox.exchange.core.exact import times
 from sandbox.exchange.core.markets import Market
 from sandbox.exchange.core.public import Bar, Interval
 
-MINUTE_MS = 60_000
-_KEPT = 50_000  # minutes, a good month
+_KEPT = 50_000  # a good month of minutes, or 14 hours of seconds
 
 _START = itemgetter(0)
 
 
 class Row(NamedTuple):
-    """A one-minute bar, or several merged; `value` is in ticks x steps."""
+    """A bar of the shortest kind, or several merged; `value` is in ticks x steps."""
 
     start_ms: int
     open: int
@@ -36,10 +35,16 @@ class Row(NamedTuple):
 
 
 class BarSeries:
-    """The bars of a market: closed minutes and the forming one."""
+    """The bars of a market: closed ones of `base` length and the forming one.
 
-    def __init__(self, market: Market, price: int, start_ms: int) -> None:
+    Longer bars are merged from them.
+    """
+
+    def __init__(
+        self, market: Market, price: int, start_ms: int, base: Interval = Interval.M1
+    ) -> None:
         self._market = market
+        self.base = base
         self.rows: list[Row] = []
         self.start_ms = start_ms
         self.close = price
@@ -53,7 +58,7 @@ class BarSeries:
         self._first_id = self._last_id = -1
 
     def add(self, price: int, volume: int, buyer_takes: bool, trade_id: int) -> None:
-        """Count one print into the forming minute."""
+        """Count one print into the forming bar."""
         if not self._trades:
             self._open = self._high = self._low = price
             self._first_id = trade_id
@@ -71,7 +76,7 @@ class BarSeries:
             self._taker_value += price * volume
 
     def forming(self) -> Row | None:
-        """Return the forming minute; None while it has no print and empty ones do not show."""
+        """Return the forming bar; None while it has no print and empty ones do not show."""
         if not self._trades and not self._market.shows_empty_bars:
             return None
         return Row(
@@ -89,8 +94,13 @@ class BarSeries:
             self._last_id,
         )
 
+    @property
+    def end_ms(self) -> int:
+        """When the forming bar closes."""
+        return self.start_ms + self.base.ms
+
     def roll(self, start_ms: int) -> Row | None:
-        """Close the forming minute and begin the one at `start_ms`; return what closed."""
+        """Close the forming bar and begin the one at `start_ms`; return what closed."""
         row = self.forming()
         if row is not None:
             self.rows.append(row)
@@ -103,16 +113,16 @@ class BarSeries:
         return row
 
     def row(self, interval: Interval, now_start_ms: int) -> Row | None:
-        """Return the bar of `interval` that holds the minute `now_start_ms`, as far as it is."""
+        """Return the bar of `interval` that holds the one at `now_start_ms`, as far as it is."""
         start_ms = now_start_ms - now_start_ms % interval.ms
         done = self._done(interval, start_ms, now_start_ms)
         forming = self.forming() if self.start_ms <= now_start_ms else None
-        if interval is Interval.M1:
+        if interval is self.base:
             return forming or done
         return merged([row for row in (done, forming) if row is not None], start_ms)
 
     def _done(self, interval: Interval, start_ms: int, now_start_ms: int) -> Row | None:
-        """Return the closed minutes of a bar, merged; remembered until the next one closes."""
+        """Return the closed parts of a bar, merged; remembered until the next one closes."""
         key = (interval, now_start_ms)
         if key not in self._merged:
             first = bisect_left(self.rows, start_ms, key=_START)
@@ -132,8 +142,8 @@ class BarSeries:
         last = len(rows)
         if end_ms is not None:
             last = bisect_left(rows, end_ms // length * length + length, key=_START)
-        per_bar = length // MINUTE_MS
-        if start_ms is None:  # the newest: the forming bar's minutes and those of the others
+        per_bar = length // self.base.ms
+        if start_ms is None:  # the newest: the forming bar's parts and those of the others
             first = max(first, last - per_bar * (limit + 1))
         else:
             last = min(last, first + per_bar * (limit + 1))
@@ -141,9 +151,9 @@ class BarSeries:
         forming = self.forming()
         if forming is not None and last == len(rows) and _within(forming, start_ms, end_ms, length):
             parts.append(forming)
-        made = parts if interval is Interval.M1 else _grouped(parts, length)
-        if start_ms is None and interval is not Interval.M1 and first > 0 and made:
-            made = made[1:]  # it may lack its first minutes
+        made = parts if interval is self.base else _grouped(parts, length)
+        if start_ms is None and interval is not self.base and first > 0 and made:
+            made = made[1:]  # it may lack its first parts
         return made[:limit] if start_ms is not None else made[-limit:]
 
     def shown(self, row: Row, interval: Interval, *, is_closed: bool) -> Bar:
@@ -184,7 +194,7 @@ def _grouped(rows: list[Row], length: int) -> list[Row]:
 
 
 def merged(parts: list[Row], start_ms: int) -> Row | None:
-    """Merge minutes into one bar that starts at `start_ms`; None without any."""
+    """Merge bars into one that starts at `start_ms`; None without any."""
     if not parts:
         return None
     traded = [row for row in parts if row.trades]

@@ -69,10 +69,10 @@ class MarketData:
     ) -> tuple[Bar, ...]:
         """Return bars that start in [start_ms, end_ms], oldest first, the forming one included.
 
-        With `start_ms` the first `limit` from there on, otherwise the newest.
+        With `start_ms` the first `limit` from there on, otherwise the newest. Raises `Reject`
+        INVALID_PARAMETER for seconds of a market that shows none.
         """
-        pit = self._state.pit(symbol)
-        series = pit.bars
+        series = self._state.pit(symbol).series(interval)
         rows = series.read(interval, start_ms, end_ms, limit)
         now_ms = self._state.now_ms
         return tuple(
@@ -133,9 +133,10 @@ class MarketData:
     ) -> None:
         """Send `BarUpdated` for this series; `closed_only` costs much less.
 
-        Watches are counted: each on needs its off.
+        Watches are counted: each on needs its off. Raises `Reject` as `bars` does.
         """
         pit = self._state.pit(symbol)
+        pit.series(interval)
         watched = pit.closing_bars if closed_only else pit.moving_bars
         count = watched.get(interval, 0) + (1 if on else -1)
         if count > 0:

@@ -60,6 +60,7 @@ class Market:
             otherwise they are orders that wait.
         shows_empty_bars: A minute without a print shows as a flat bar of volume 0 (Binance)
             instead of no bar at all.
+        shows_seconds: There are bars of one second too (Binance's spot markets).
         funding_interval_ms: Linear: paid at whole multiples of it since 1970 (8 h).
         start_price: Where the default walk begins.
         liquidity: How the crowd trades it.
@@ -89,6 +90,7 @@ class Market:
     max_algos: int = 100
     algo_conditionals: bool = False
     shows_empty_bars: bool = True
+    shows_seconds: bool = False
     funding_interval_ms: int = 8 * 3_600_000
     start_price: Decimal = Decimal(50_000)
     liquidity: Liquidity = field(default_factory=Liquidity)

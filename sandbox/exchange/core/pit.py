@@ -13,6 +13,7 @@ from sandbox.exchange.core.kinds import MarketStatus, Side
 from sandbox.exchange.core.markets import Market
 from sandbox.exchange.core.paths import Point, PricePath
 from sandbox.exchange.core.public import Depth, Funding, Interval
+from sandbox.exchange.core.rejects import Reject, RejectReason
 from sandbox.exchange.core.resting import RestingOrders, Triggers
 
 TAPE_LENGTH = 2000
@@ -45,6 +46,9 @@ class Pit:
         self.middle = self.last = self.points[0].price
         self.last_size = 0
         self.bars = BarSeries(market, self.middle, start_ms)
+        self.seconds: BarSeries | None = None
+        if market.shows_seconds:
+            self.seconds = BarSeries(market, self.middle, start_ms, Interval.S1)
         self.tape: deque[tuple[int, int, int, int, bool]] = deque(maxlen=TAPE_LENGTH)
         self.trade_id = 0
         self.update_id = 1
@@ -58,10 +62,19 @@ class Pit:
 
     @property
     def next_ms(self) -> int:
-        """When the next thing happens here: a point, or the minute's end."""
+        """When the next thing happens here: a point, or the end of a minute or second."""
         if self.point_at < len(self.points):
-            return self.minute_ms + self.points[self.point_at].offset_ms
-        return self.minute_ms + MINUTE_MS
+            next_ms = self.minute_ms + self.points[self.point_at].offset_ms
+        else:
+            next_ms = self.minute_ms + MINUTE_MS
+        return next_ms if self.seconds is None else min(next_ms, self.seconds.end_ms)
+
+    def is_due(self, now_ms: int) -> bool:
+        """Whether the minute's next point is there."""
+        return (
+            self.point_at < len(self.points)
+            and self.minute_ms + self.points[self.point_at].offset_ms <= now_ms
+        )
 
     @property
     def is_quiet(self) -> bool:
@@ -71,9 +84,19 @@ class Pit:
             or self.trade_watchers
             or self.book_watchers
             or self.moving_bars
+            or Interval.S1 in self.closing_bars
             or self.resting
             or self.triggers
         )
+
+    def series(self, interval: Interval) -> BarSeries:
+        """Return what bars of `interval` are made from. Raises `Reject` INVALID_PARAMETER."""
+        if interval is not Interval.S1:
+            return self.bars
+        if self.seconds is None:
+            text = f"{self.market.symbol} has no bars of one second."
+            raise Reject(RejectReason.INVALID_PARAMETER, text)
+        return self.seconds
 
     def price(self, ticks: int) -> Decimal:
         return times(Decimal(ticks), self.market.tick)
@@ -125,6 +148,10 @@ class Pit:
         self.update_id += 1
         self.tape.append((self.trade_id, now_ms, ticks, steps, buyer_takes))
         self.bars.add(ticks, steps, buyer_takes, self.trade_id)
+        if self.seconds is not None:
+            while self.seconds.end_ms <= now_ms:  # nobody watched them close
+                self.seconds.roll(self.seconds.end_ms)
+            self.seconds.add(ticks, steps, buyer_takes, self.trade_id)
         return self.trade_id
 
     def crowd_levels(self, side: Side, now_ms: int) -> Iterator[tuple[int, int]]:
@@ -158,6 +185,7 @@ class Pit:
             self.triggers.state(),
             self.bars.rows,
             self.bars.forming(),
+            None if self.seconds is None else (self.seconds.rows, self.seconds.forming()),
             list(self.tape),
             list(self.holders),
             self.fundings,

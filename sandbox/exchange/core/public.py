@@ -10,6 +10,7 @@ from sandbox.exchange.core.kinds import Side
 
 
 class Interval(StrEnum):
+    S1 = "1s"  # of markets that show seconds
     M1 = "1m"
     M3 = "3m"
     M5 = "5m"
@@ -24,6 +25,7 @@ class Interval(StrEnum):
 
 
 _LENGTH_MS = {
+    Interval.S1: 1_000,
     Interval.M1: 60_000,
     Interval.M3: 180_000,
     Interval.M5: 300_000,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from sandbox.exchange.core.bars import BarSeries
 from sandbox.exchange.core.events import BarUpdated, BookChanged
 from sandbox.exchange.core.exact import ZERO, add
 from sandbox.exchange.core.kinds import Side
@@ -102,21 +103,22 @@ class Publishing:
 
     def forming(self, pit: Pit) -> None:
         for interval in pit.moving_bars:
-            row = pit.bars.row(interval, pit.minute_ms)
+            series = pit.series(interval)
+            row = series.row(interval, series.start_ms)
             if row is not None and row.trades:
-                bar = pit.bars.shown(row, interval, is_closed=False)
+                bar = series.shown(row, interval, is_closed=False)
                 self._state.emit(BarUpdated(self._state.now_ms, pit.market.symbol, interval, bar))
 
-    def closed(self, pit: Pit, minute_ms: int) -> None:
-        """Send the bars that ended with the minute `minute_ms`, shortest first."""
-        end_ms = minute_ms + Interval.M1.ms
+    def closed(self, pit: Pit, series: BarSeries, start_ms: int) -> None:
+        """Send the bars that ended with the one of `series` at `start_ms`, shortest first."""
+        end_ms = start_ms + series.base.ms
         for interval in Interval:
             watched = interval in pit.moving_bars or interval in pit.closing_bars
-            if not watched or end_ms % interval.ms:
+            if not watched or end_ms % interval.ms or pit.series(interval) is not series:
                 continue
-            row = pit.bars.row(interval, minute_ms)
+            row = series.row(interval, start_ms)
             if row is not None:
-                bar = pit.bars.shown(row, interval, is_closed=True)
+                bar = series.shown(row, interval, is_closed=True)
                 self._state.emit(BarUpdated(self._state.now_ms, pit.market.symbol, interval, bar))
 
 

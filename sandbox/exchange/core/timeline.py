@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from heapq import heapify, heapreplace
 
+from sandbox.exchange.core.bars import BarSeries
 from sandbox.exchange.core.consequences import Consequences
 from sandbox.exchange.core.kinds import MarketStatus
 from sandbox.exchange.core.matching import Matching
@@ -60,11 +61,16 @@ class Timeline:
 
     def _step(self, pit: Pit, limit: int) -> None:
         """Do what is due in a market now; if nobody watches it, the rest of the minute too."""
-        if pit.point_at >= len(pit.points):
+        now_ms = self._state.now_ms
+        if pit.seconds is not None:
+            self._roll_seconds(pit, pit.seconds, now_ms)
+        if now_ms >= pit.minute_ms + MINUTE_MS:
             self._roll(pit)
         if pit.minute_ms + pit.points[-1].offset_ms <= limit and pit.is_quiet:
-            self._quiet_rest(pit)
+            self._quiet_rest(pit, limit)
             return
+        if not pit.is_due(now_ms):
+            return  # only a second ended
         point = pit.points[pit.point_at]
         pit.point_at += 1
         pit.middle = point.price
@@ -86,9 +92,17 @@ class Timeline:
         pit.point_at = 0
         pit.bars.roll(pit.minute_ms)
         if pit.moving_bars or pit.closing_bars:
-            self._publishing.closed(pit, ended_ms)
+            self._publishing.closed(pit, pit.bars, ended_ms)
 
-    def _quiet_rest(self, pit: Pit) -> None:
+    def _roll_seconds(self, pit: Pit, seconds: BarSeries, now_ms: int) -> None:
+        """Close the seconds that ended by `now_ms`."""
+        while seconds.end_ms <= now_ms:
+            ended_ms = seconds.start_ms
+            seconds.roll(seconds.end_ms)
+            if pit.moving_bars or pit.closing_bars:
+                self._publishing.closed(pit, seconds, ended_ms)
+
+    def _quiet_rest(self, pit: Pit, limit: int) -> None:
         """Let the rest of a minute pass that touches no client: prints and bar only."""
         minute_ms = pit.minute_ms
         points = pit.points
@@ -101,3 +115,5 @@ class Timeline:
         pit.update_id += len(rest)
         pit.point_at = len(points)
         pit.crowd.refill()
+        if pit.seconds is not None:
+            self._roll_seconds(pit, pit.seconds, min(limit, minute_ms + MINUTE_MS - 1))

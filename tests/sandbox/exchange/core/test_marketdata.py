@@ -61,7 +61,7 @@ def test_clients_trades_are_in_tape_and_bars() -> None:
     assert exchange.data.trades(SPOT)[-1].trade_id == after.last_trade_id
 
 
-@pytest.mark.parametrize("interval", list(Interval))
+@pytest.mark.parametrize("interval", [one for one in Interval if one is not Interval.S1])
 def test_longer_bars_are_the_sum_of_their_minutes(interval: Interval) -> None:
     exchange = walked(30)
     ones = exchange.data.bars(SPOT, Interval.M1, limit=5000)
@@ -139,6 +139,49 @@ def test_who_watches_closed_bars_hears_only_of_those() -> None:
         (START + 6 * MINUTE, True),
     ]
     assert events[0].bar == exchange.data.bars(SPOT, Interval.M3)[0]
+
+
+def test_seconds_add_up_to_their_minutes_watched_or_not() -> None:
+    seconds, minute_ones = [], []
+    for watched in (False, True):
+        exchange = Exchange([spot_market(shows_seconds=True)], seed=3, start_ms=START)
+        if watched:
+            exchange.data.watch_bars(SPOT, Interval.S1)
+        for step in range(1, 40):
+            exchange.advance(START + step * 7_777)
+        seconds.append(exchange.data.bars(SPOT, Interval.S1, limit=5000))
+        minute_ones.append(exchange.data.bars(SPOT))
+    assert seconds[0] == seconds[1]
+    assert minute_ones[0] == minute_ones[1]
+    assert [bar.start_ms for bar in seconds[0]] == list(range(START, exchange.now_ms + 1, 1000))
+    for minute in minute_ones[0]:
+        parts = [one for one in seconds[0] if minute.start_ms <= one.start_ms <= minute.end_ms]
+        assert (minute.open, minute.close) == (parts[0].open, parts[-1].close)
+        assert minute.volume == sum((one.volume for one in parts), Decimal(0))
+
+
+def test_a_watched_second_closes_at_its_end_though_nobody_trades() -> None:
+    exchange = opened(50_000, market=spot_market(shows_seconds=True))
+    exchange.data.watch_bars(SPOT, Interval.S1, closed_only=True)
+    events = listened(exchange)
+    exchange.advance(START + 3_500)
+    assert [event.time_ms for event in events] == [START + 1000, START + 2000, START + 3000]
+    assert [event.bar.trades for event in events] == [1, 0, 0]
+
+
+def test_seconds_change_no_price_and_no_trade_of_a_market() -> None:
+    with_seconds = walked(shows_seconds=True)
+    without = walked()
+    assert with_seconds.data.bars(SPOT, limit=5000) == without.data.bars(SPOT, limit=5000)
+    assert with_seconds.data.trades(SPOT) == without.data.trades(SPOT)
+
+
+def test_a_market_without_seconds_refuses_them() -> None:
+    exchange = opened(50_000)
+    for ask in (exchange.data.bars, exchange.data.watch_bars):
+        with pytest.raises(Reject) as refused:
+            ask(SPOT, Interval.S1)
+        assert refused.value.reason is RejectReason.INVALID_PARAMETER
 
 
 class LocalBook:

@@ -15,7 +15,6 @@ from engine.venues.ccxt.asking import Requests
 from engine.venues.ccxt.client import CcxtClient
 from engine.venues.ccxt.fields import as_text
 from engine.venues.ccxt.flows import FlowReader
-from engine.venues.ccxt.gate import Urgency
 from engine.venues.ccxt.pages import Span, all_rows
 from engine.venues.ccxt.parsing import Parser, Unreadable
 from engine.venues.ccxt.quirks import Quirks
@@ -62,6 +61,7 @@ class AccountReader:
         self._flows = FlowReader(access.requests, access.client, access.quirks, access.parser)
         # instruments outside the configuration on which the account was seen to trade
         self._touched: dict[InstrumentId, None] = {}
+        self.denied: set[VenueOrderId] = set()  # orders of executions that the venue does not show
 
     async def open_orders(self) -> tuple[OrderReport, ...]:
         """Return every working order; one request a list where the venue allows it."""
@@ -240,9 +240,10 @@ class AccountReader:
                     self._order(row)
                 continue
             for order_id in order_ids:
-                await self._name_order(symbol, order_id)
+                await self.name_order(symbol, order_id)
 
-    async def _name_order(self, symbol: str, order_id: str) -> None:
+    async def name_order(self, symbol: str, order_id: str) -> None:
+        """Learn our id of one order, asked for by the venue's number."""
         access = self._access
         try:
             row = await access.requests.ask(
@@ -250,9 +251,10 @@ class AccountReader:
                 "fetch_order",
                 lambda: access.client.fetch_order(order_id, symbol),
                 subject=f"order {order_id}",
-                urgency=Urgency.QUERY,
             )
         except OrderNotFound:
+            self.denied.add(VenueOrderId(order_id))
             access.parser.names.learn(VenueOrderId(order_id), "")  # the fill stands on its own
             return
+        self.denied.discard(VenueOrderId(order_id))
         self._order(row)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from engine.bars import to_ms
 from engine.domain.ids import VenueOrderId
 from engine.domain.money import to_text
 from engine.domain.orders import Order, OrderState
@@ -138,7 +139,7 @@ class Lookup:
         if (found := self._pick(order, rows)) is not None:
             return await self.followed(order, found)
         trades = await self.reader.trades_since(symbol, since, now)
-        self._check_trades(order, rows, trades)
+        await self._check_trades(order, rows, trades)
         return None
 
     def _listed(self, order: Order, rows: Iterable[JsonObject]) -> OrderReport | None:
@@ -157,21 +158,33 @@ class Lookup:
             return None
         return self.matches.pick(order, listed, self.sendings.left_by(order))
 
-    def _check_trades(
+    async def _check_trades(
         self, order: Order, rows: Iterable[JsonObject], trades: Iterable[JsonObject]
     ) -> None:
-        """Raise where an execution can't be given to any listed order: it may be this one's."""
-        known = {as_text(row.get("id")) for row in rows}
+        """Raise where an execution can't be given to another order: it may be this one's.
+
+        Its order may be older than what the lists were asked for: then it is asked for by number.
+        """
+        listed = {as_text(row.get("id")) for row in rows}
+        began = to_ms(order.ts_init)
         for trade in trades:
             order_id = as_text(trade.get("order"))
-            of_another = order_id in known or bool(
-                self.access.parser.names.get(VenueOrderId(order_id))
-            )
-            before = (as_int(trade.get("timestamp")) or 0) < order.ts_init.timestamp() * 1000
-            if of_another or before or as_text(trade.get("side")) != order.side:
+            before = (as_int(trade.get("timestamp")) or 0) < began
+            if order_id in listed or before or as_text(trade.get("side")) != order.side:
                 continue
-            raise VenueUnavailable(
-                f"{self.access.name}, {described(order)}: not listed, yet an execution of "
-                f"{plain(trade.get('amount')) or to_text(order.quantity)} belongs to no listed "
-                "order. It is asked again."
-            )
+            if not await self._is_of_another(order, order_id):
+                raise VenueUnavailable(
+                    f"{self.access.name}, {described(order)}: not listed, yet an execution of "
+                    f"{plain(trade.get('amount')) or to_text(order.quantity)} belongs to no "
+                    "listed order. It is asked again."
+                )
+
+    async def _is_of_another(self, order: Order, order_id: str) -> bool:
+        names, number = self.access.parser.names, VenueOrderId(order_id)
+        if names.get(number) is None:
+            await self.reader.name_order(order.instrument_id, order_id)
+        name = names.get(number)
+        if self.access.quirks.client_id is None:
+            return self.matches.owner(number) not in {None, order.client_order_id}
+        # the reader notes "" for an order that the venue denies: that one is nobody's yet
+        return name not in {None, order.client_order_id} and number not in self.reader.denied

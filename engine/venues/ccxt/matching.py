@@ -27,6 +27,9 @@ class Matches:
     def take(self, venue_order_id: VenueOrderId, client_order_id: ClientOrderId) -> None:
         self._taken[venue_order_id] = client_order_id
 
+    def owner(self, venue_order_id: VenueOrderId) -> ClientOrderId | None:
+        return self._taken.get(venue_order_id)
+
     def pick(
         self, order: Order, rows: Iterable[JsonObject], sent_at: datetime
     ) -> JsonObject | None:

@@ -161,7 +161,7 @@ class Session:
         """
         if self.client.has.get("fetchTime") is not True:
             return self.skew.venue_now()
-        return from_ms(await self._ask_time())
+        return from_ms(await self._ask_time(Urgency.QUERY))
 
     def offset(self) -> timedelta:
         """Return the venue's clock less ours, as measured."""
@@ -239,13 +239,13 @@ class Session:
             clock_wrong=self.skew.remeasure,
         )
 
-    async def _ask_time(self) -> int:
+    async def _ask_time(self, urgency: Urgency = Urgency.BACKGROUND) -> int:
         answer = await self.requests.ask(
             Operation.QUERY,
             "fetch_time",
             self.client.fetch_time,
             subject="time of the exchange",
-            urgency=Urgency.BACKGROUND,
+            urgency=urgency,
         )
         milliseconds = as_int(answer)
         if milliseconds is None:

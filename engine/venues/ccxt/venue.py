@@ -15,6 +15,7 @@ from engine.domain.orders import Fill, Order
 from engine.errors import RequestRefused, VenueUnavailable
 from engine.ports import (
     DeadManTimer,
+    ExitStyle,
     KeyAudit,
     OrderReport,
     VenueCapabilities,
@@ -216,7 +217,7 @@ def capabilities_of(quirks: Quirks) -> VenueCapabilities:
     """Return what execution may ask of an exchange."""
     return VenueCapabilities(
         quote_quantity=quirks.quote_quantity,
-        linked_exits=False,
+        exits=ExitStyle.SIDE_BY_SIDE if quirks.reduce_only else ExitStyle.ONE_AT_A_TIME,
         stop_orders=quirks.stop is not StopStyle.NONE,
         reduce_only=quirks.reduce_only,
         order_ids=quirks.client_id is not None,

@@ -313,6 +313,30 @@ async def test_an_execution_that_belongs_to_no_listed_order_is_no_proof(desk: De
     assert await desk.venue.find_order(placed) is None
 
 
+async def test_an_execution_of_an_old_order_by_hand_is_told_by_asking_for_that(desk: Desk) -> None:
+    placed = desk.order()
+    await desk.wall.advance(60)
+    trade = {
+        "symbol": "BTCUSDT",
+        "id": 3,
+        "orderId": 98,
+        "price": "30000",
+        "qty": "0.01",
+        "commission": "0",
+        "commissionAsset": "BNB",
+        "time": to_ms(START) + 1,
+        "isBuyer": True,
+        "isMaker": True,
+    }
+
+    def asked_for(asked: Asked) -> Answer:
+        return Answer(listed_order("web_0", orderId=98)) if "orderId" in asked.query else ABSENT
+
+    desk.network.answers["GET /api/v3/myTrades"] = Answer([trade])
+    desk.network.answers["GET /api/v3/order"] = asked_for
+    assert await desk.venue.find_order(placed) is None
+
+
 async def test_a_list_that_can_not_be_had_proves_nothing(desk: Desk) -> None:
     placed = desk.order()
     await desk.wall.advance(60)

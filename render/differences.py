@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from engine.domain.differences import DifferenceAnswer, DifferenceKind, DifferenceState
 from engine.domain.ids import DifferenceId
+from engine.domain.money import exact
 from engine.domain.views import DifferenceView
 from render.format import clock_time, quantity
 
@@ -32,6 +33,12 @@ def answer_line(difference_id: DifferenceId, answer: DifferenceAnswer) -> str:
 def in_unit(found: DifferenceView, value: Decimal, *, sign: bool = True) -> str:
     """Return one of a difference's numbers with the difference's unit."""
     return f"{quantity(value, sign=sign)} {found.unit}".strip()
+
+
+def surplus_of(found: DifferenceView) -> Decimal:
+    """Return how much more the venue has than is ours, signed."""
+    with exact():
+        return found.venue - found.ours
 
 
 def waits(found: DifferenceView) -> str:

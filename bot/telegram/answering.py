@@ -18,14 +18,13 @@ from engine.domain.views import (
     PositionView,
     ReconciliationView,
 )
-from render.differences import LABELS
-from render.views.differences import (
+from render.differences import LABELS, surplus_of
+from render.views.answering import (
     answer_preview_text,
     mark_of,
     not_offered_text,
     not_open_text,
     opposed,
-    surplus_of,
 )
 from render.views.outcomes import outcome_text
 

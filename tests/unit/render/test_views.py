@@ -25,14 +25,13 @@ from engine.domain.views import (
 )
 from render.html import MESSAGE_LIMIT, utf16_length, visible_text
 from render.tables import PHONE_WIDTH, text_width
-from render.views.differences import (
+from render.views.answering import (
     answer_preview_text,
     consequences,
-    differences_text,
     not_offered_text,
     not_open_text,
-    reconciled_text,
 )
+from render.views.differences import differences_text, reconciled_text
 from render.views.info import (
     command_help_text,
     health_text,

@@ -27,8 +27,8 @@ FUNDS = Decimal(100_000)  # USDT
 LEVERAGE = 5  # of perpetuals; a service compares it with its own setting and never switches it
 
 _MINUTE_MS = 60_000
-_WARM_UP_MINUTES = 900  # as many bars as a slow strategy wants
-_SEED = 11
+_WARM_UP_MINUTES = 400  # bars that are there already, for strategies that look back
+_SEED = 16  # whose prices give the demo's runs something to do soon
 # A price a second; twice as lively as the default, so that a rehearsal has something to do.
 _CROWD = Liquidity(points_per_minute=60, volatility=0.0014)
 
@@ -38,13 +38,19 @@ def markets_of(kind: MarketKind) -> list[Market]:
     ether = replace(_CROWD, level_size=Decimal(15), minute_volume=Decimal(600))
     if kind is MarketKind.SPOT:
         return [
-            spot("BTCUSDT", "BTC", "USDT", liquidity=_CROWD, start_price=Decimal(97_000)),
+            spot(
+                *("BTCUSDT", "BTC", "USDT"),
+                liquidity=_CROWD,
+                start_price=Decimal(97_000),
+                shows_seconds=True,
+            ),
             spot(
                 *("ETHUSDT", "ETH", "USDT"),
                 liquidity=ether,
                 start_price=Decimal(3_400),
                 step=Decimal("0.0001"),
                 min_quantity=Decimal("0.0001"),
+                shows_seconds=True,
             ),
         ]
     return [
@@ -93,6 +99,7 @@ class HostedExchange:
         return exchange
 
     async def __aenter__(self) -> Self:
+        self.exchange.advance(self._clock_ms())  # opening took a moment
         await self.server.__aenter__()
         return self
 

@@ -136,6 +136,12 @@ def _manual_cancel(exchange: Exchange, hand: Hand) -> Order:
     )
 
 
+def _manual_cancel_algo(exchange: Exchange, hand: Hand) -> None:
+    exchange.orders.cancel_algo(
+        hand.text("account"), hand.text("symbol"), algo_id=hand.whole("algo_id")
+    )
+
+
 def _cancel_by_exchange(exchange: Exchange, hand: Hand) -> Order:
     return exchange.hands.cancel_by_exchange(hand.whole("order_id"))
 
@@ -198,6 +204,7 @@ INTERVENTIONS: dict[str, Intervention] = {
     "manual_order": _manual_order,
     "manual_trade": _manual_trade,
     "manual_cancel": _manual_cancel,
+    "manual_cancel_algo": _manual_cancel_algo,
     "cancel_by_exchange": _cancel_by_exchange,
     "fill": _fill,
     "liquidate": _liquidate,

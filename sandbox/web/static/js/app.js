@@ -4,6 +4,7 @@ import { get, post } from "./api.js";
 import { ChatLog } from "./chat.js";
 import { Composer } from "./composer.js";
 import { $, count, h, show } from "./dom.js";
+import { ExchangePane } from "./exchange.js";
 import { FaultPanel } from "./faults.js";
 import { excerpt } from "./format.js";
 import { listen } from "./live.js";
@@ -30,6 +31,10 @@ const presence = new PresenceView(log);
 const mail = new MailPane();
 const push = new PushPane(() => innerWidth > 820 || document.body.dataset.tab === "push");
 const faults = new FaultPanel(load);
+const exchange = new ExchangePane();
+
+// Wide enough for the chat and one of the others beside it, see layout.css.
+const between = () => innerWidth > 820 && innerWidth <= 1180;
 
 // loading
 
@@ -42,6 +47,7 @@ async function load() {
   description = state.description;
   if (!chats.has(chatId)) chatId = state.operator.id;
   faults.load(state.fault_kinds, state.faults, state.limits);
+  if (exchange.start(state.exchange) && between()) showTab("exchange"); // there the chat has no tab
   show($("crash"), state.can_crash);
   presence.update(state.presence);
   const [mails, pushes] = await Promise.all([get("/sandbox/mails"), get("/sandbox/pushes"), loadChat()]);
@@ -89,7 +95,7 @@ const handlers = {
     log.add(message);
     if (message.sandbox?.from_bot) {
       presence.typing(false);
-      if (document.body.dataset.tab !== "chat") count(document.querySelector('.tabs [data-count="chat"]'), ++unseenChat);
+      if (document.body.dataset.tab !== "chat") unseen(message);
     }
     drawChat();
   },
@@ -121,6 +127,12 @@ const handlers = {
   faults: (on) => faults.update(on),
   resync: () => load(),
 };
+
+function unseen(message) {
+  count(document.querySelector('.tabs [data-count="chat"]'), ++unseenChat);
+  const isAway = $("log").offsetParent === null; // on a phone; elsewhere the chat is always there
+  if (isAway && document.body.dataset.tab === "exchange") toast(excerpt(message), "chat", () => showTab("chat"));
+}
 
 // what the person does
 
@@ -184,6 +196,7 @@ function showTab(tab) {
     else button.removeAttribute("aria-current");
   }
   if (tab === "push") push.seen();
+  if (tab === "exchange") exchange.look();
   if (tab === "chat") {
     unseenChat = 0;
     count(document.querySelector('.tabs [data-count="chat"]'), 0);

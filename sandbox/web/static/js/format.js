@@ -31,6 +31,24 @@ export function ago(seconds) {
   return `${Math.floor(past / 86400)} d ago`;
 }
 
+// Time of day in UTC, as exchanges write it; milliseconds.
+export const when = (ms) => new Date(ms).toISOString().slice(11, 19);
+
+// A decimal as the exchange wrote it, thousands apart; never a float.
+export function amount(text, places = 8) {
+  const [whole, digits = ""] = String(text).split(".");
+  return grouped(whole, digits.slice(0, places).replace(/0+$/, ""));
+}
+
+// The same with as many digits as the tick has, so that prices don't dance.
+export function price(text, tick) {
+  const places = (tick.split(".")[1] ?? "").length;
+  const [whole, digits = ""] = String(text).split(".");
+  return grouped(whole, digits.slice(0, places).padEnd(places, "0"));
+}
+
+const grouped = (whole, fraction) => whole.replace(/\B(?=(\d{3})+$)/g, ",") + (fraction && `.${fraction}`);
+
 export function size(bytes) {
   if (bytes < 1024) return `${bytes} B`;
   if (bytes < 1024 * 1024) return `${(bytes / 1024).toFixed(1)} KB`;

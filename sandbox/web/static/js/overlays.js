@@ -4,9 +4,15 @@ import { $, h } from "./dom.js";
 
 const TOAST_MS = 3600;
 
-export function toast(text, kind = "") {
-  const node = h("p", { class: "toast", "data-kind": kind || null }, text);
-  $("toasts").append(node);
+// Where the person looks: in the chat, else in the part of the page that is shown.
+function place() {
+  const places = [...document.querySelectorAll(".toasts")];
+  return places.find((node) => node.offsetParent !== null) ?? $("toasts");
+}
+
+export function toast(text, kind = "", onPress = null) {
+  const node = h(onPress ? "button" : "p", { class: "toast", type: onPress ? "button" : null, "data-kind": kind || null, onclick: onPress }, text);
+  place().append(node);
   setTimeout(() => node.remove(), kind === "bad" ? TOAST_MS * 2 : TOAST_MS);
 }
 

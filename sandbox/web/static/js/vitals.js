@@ -31,7 +31,7 @@ function draw(health) {
   box.title = String(health.error ?? health.detail ?? "");
   for (const name of SHOWN) {
     const node = $(`vital-${name.replace("_", "-")}`);
-    const value = health[name];
+    const value = name === "speed" && health.mode !== "replay" ? "" : health[name]; // only a replay has one
     node.parentElement.hidden = value === null || value === undefined || value === "";
     node.textContent = name === "market_time" ? marketTime(value) : name === "speed" ? speed(value) : String(value ?? "");
   }

@@ -12,14 +12,20 @@ from engine.domain.policies import PositionChange
 
 
 def closable(desk: Desk, book_id: BookId, instrument_id: InstrumentId) -> Decimal:
-    """Return what of the book's position the venue still holds for it; never negative.
+    """Return what of the book's position can be sold and the venue still holds; never negative.
 
+    On the quantity increment: a fee taken from what was bought leaves a remainder below it.
     What was taken from us there (sold by hand, withdrawn, unexplained) is taken off the books
     that it was held for, the last ones by name first.
     """
     quantity = desk.position(book_id, instrument_id).quantity
     if not quantity:
         return ZERO
+    held = _held(desk, book_id, instrument_id, quantity)
+    return desk.instruments[instrument_id].round_quantity(held)
+
+
+def _held(desk: Desk, book_id: BookId, instrument_id: InstrumentId, quantity: Decimal) -> Decimal:
     with exact():
         lacking = _lacking(desk, instrument_id, 1 if quantity > 0 else -1)
         if not lacking:

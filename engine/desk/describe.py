@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 
+from engine.desk.closing import closable
 from engine.desk.state import Desk
 from engine.domain.commands import PositionRef
 from engine.domain.ids import UNMANAGED_BOOK
@@ -115,7 +116,8 @@ def position_view(desk: Desk, position: Position) -> PositionView:
         unrealized_fraction=fraction,
         stop_price=stop_level(plan, instrument),
         target_price=None if plan is None else next_target(plan, instrument),
-        protected=plan is None or is_protected(plan, position.quantity, working),
+        protected=plan is None
+        or is_protected(plan, closable(desk, position.book_id, instrument.id), working),
         opened_at=position.opened_at or desk.clock.now(),
         tag="" if plan is None else plan.tag,
     )

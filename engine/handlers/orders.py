@@ -220,8 +220,8 @@ class Orders:
     def _reported_on(self, report: OrderReport) -> Order | None:
         """Find the open order by our id, or by the venue's: an adopted one may not have ours."""
         desk = self._desk
-        if report.client_order_id is not None and report.client_order_id in desk.orders:
-            return desk.orders[report.client_order_id]
+        if report.client_order_id is not None:
+            return desk.orders.get(report.client_order_id)
         found = desk.find_venue_order(report.instrument_id, report.venue_order_id)
         return None if found is None or found.state.is_terminal else found
 

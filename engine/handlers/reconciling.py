@@ -15,12 +15,12 @@ from engine.desk.differing import difference_view, reconciliation_view
 from engine.desk.state import Changes, Desk
 from engine.domain.commands import Reconcile
 from engine.domain.differences import Difference, DifferenceKind, ReconciliationMark
-from engine.domain.events import DifferenceEnded, DifferenceFound
+from engine.domain.events import DifferenceEnded, DifferenceFound, TradingRefused
 from engine.domain.ids import UNMANAGED_BOOK, ClientOrderId, InstrumentId
 from engine.domain.instruments import InstrumentKind
 from engine.domain.orders import Order
 from engine.domain.views import Outcome, OutcomeStatus
-from engine.errors import TradingError
+from engine.errors import TradingError, TradingNotAllowed
 from engine.execution.reconciliation import (
     Ours,
     Theirs,
@@ -38,6 +38,7 @@ _log = structlog.get_logger(__name__)
 
 _SECOND_LOOK = 2.0  # seconds: longer than a venue's lists usually lag behind each other
 _LOOK_AGAIN = timedelta(seconds=10)
+_AFTER_THE_START = timedelta(seconds=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class Reconciler:
         self._protection = protection
         self._one_at_a_time = asyncio.Lock()
         self._not_before: datetime | None = None  # wall time of the next wanted pass
+        self._was_connected = False
 
     # --- when --------------------------------------------------------------------------------
 
@@ -82,8 +84,16 @@ class Reconciler:
             await self._try()
 
     async def reconnected(self) -> None:
-        """The stream is whole again: nothing is trusted before this pass."""
+        """The stream is whole again: nothing is trusted before this pass.
+
+        The first time it follows the start's own pass: what came between the two is looked for a
+        little later, so that a start stays within the venue's budget.
+        """
         self._desk.outside.wanted = True
+        if not self._was_connected:
+            self._was_connected = True
+            self._not_before = self._desk.wall.now() + _AFTER_THE_START
+            return
         await self._try()
 
     async def _try(self) -> None:
@@ -91,7 +101,16 @@ class Reconciler:
             await self.run()
         except TradingError as exc:
             _log.warning("not reconciled", error=str(exc))
+            self._desk.outside.wanted = True
             self._not_before = self._desk.wall.now() + _LOOK_AGAIN
+            if isinstance(exc, TradingNotAllowed):
+                await self._tell_refused(exc)
+
+    async def _tell_refused(self, exc: TradingNotAllowed) -> None:
+        """Tell once a day that the account may not be traded any more, e.g. an expired key."""
+        desk = self._desk
+        fact = desk.fact("trading refused", str(desk.wall.now().date()), exc.user_message)
+        await desk.commit(Changes(events=[TradingRefused(**fact, message=exc.user_message)]))
 
     async def on_command(self, command: Reconcile) -> Outcome:
         """Compare now; the outcome lists what a person has to answer."""

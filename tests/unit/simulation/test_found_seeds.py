@@ -1,0 +1,21 @@
+"""Seeds that found something: played as far as it took, so that it is not found again."""
+
+import pytest
+
+from tests.simulation.running import play, silence
+from tests.simulation.scenario import Mood
+
+# (seed, virtual seconds, what it was)
+FOUND = (
+    (6, 21_600.0, "a netted wallet compared by each book's own average cost"),
+    (5, 34_900.0, "a fill that waited behind another order's lost answer"),
+    (4, 43_200.0, "a conditional order, rejected as it triggered, that counted as working"),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seed", "seconds", "what"), FOUND, ids=[str(row[0]) for row in FOUND])
+def test_what_a_seed_has_found_stays_mended(seed: int, seconds: float, what: str):
+    silence()
+    result = play(seed, Mood.ROUGH, seconds=seconds)
+    assert result.violations == [], what

@@ -143,17 +143,18 @@ def flow_of(row: JsonObject, source: FlowSource, parser: Parser) -> AccountFlow 
 def _signed(row: JsonObject, source: FlowSource, moved: Decimal) -> Decimal:
     """Raw rows carry their sign; unified ones say the direction, or are a list of one direction.
 
-    What a withdrawal costs leaves the account beside what arrives elsewhere.
+    What a withdrawal costs leaves the account beside what arrives elsewhere; a ledger's fee beside
+    its amount.
     """
     if source.raw:
         return moved
-    if as_text(row.get("direction")) == "out":
-        return -abs(moved)
-    if source.sign > 0:
-        return moved
     fee = as_object(row.get("fee"))
     same = as_text(fee.get("currency")) in {"", as_text(row.get(source.asset))}
-    return -(abs(moved) + (amount(fee.get("cost")) if same else ZERO))
+    cost = amount(fee.get("cost")) if same else ZERO
+    direction = as_text(row.get("direction"))
+    if direction:
+        return (abs(moved) if direction == "in" else -abs(moved)) - cost
+    return moved if source.sign > 0 else -(abs(moved) + cost)
 
 
 def _at(row: JsonObject, source: FlowSource) -> datetime | None:

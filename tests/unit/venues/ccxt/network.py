@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -131,11 +131,14 @@ class _Exchange:
 
 def connected(settings: CcxtSettings, network: ScriptedNetwork) -> Connection:
     """Return a connection of the real library whose network is the script's."""
-    made = connection(settings, load(settings.exchange))
+    library = load(settings.exchange)
+    kind: Any = library.client
+    # the library's own end warns of a session that is open; this one never was
+    quiet = type(kind.__name__, (kind,), {"__del__": lambda self: None})
+    made = connection(settings, replace(library, client=quiet))
     client: Any = made.client
     client.session, client.own_session = network, False
     client.timeout_on_exit = 0
-    type(client).__del__ = lambda self: None  # it warns of a session that was never real
     return made
 
 

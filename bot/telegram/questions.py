@@ -10,8 +10,9 @@ from typing import Any
 
 from bot.telegram.replies import Button, Press, Reply
 from bot.telegram.sender import Buttons
-from engine.domain.differences import DifferenceAnswer
+from engine.domain.differences import DifferenceAnswer, DifferenceKind
 from engine.domain.ids import DifferenceId
+from engine.domain.views import DifferenceView
 from render.differences import ANSWER_COMMAND
 from render.html import italic
 
@@ -38,6 +39,7 @@ class Questions:
         self._spawn = spawn
         self._asking: OrderedDict[tuple[int, int], _Asking] = OrderedDict()
         self._fates: OrderedDict[DifferenceId, str] = OrderedDict()
+        self._newest: OrderedDict[tuple[DifferenceKind, str], DifferenceId] = OrderedDict()
 
     def posted(self, chat_id: int, message_id: int, html: str, buttons: Buttons) -> None:
         """Note what a message shows now; what it asks may have been answered on its way."""
@@ -63,9 +65,15 @@ class Questions:
         """A press found that the difference is not open, and nobody told how it ended."""
         self._close(difference_id, "Not open any more.")
 
-    def reopened(self, difference_id: DifferenceId) -> None:
-        """The same facts came again: they are asked about anew."""
-        self._fates.pop(difference_id, None)
+    def found(self, difference: DifferenceView) -> None:
+        """A difference is asked about, maybe anew; other numbers of the same thing are past."""
+        subject = (difference.kind, difference.subject)
+        before = self._newest.pop(subject, None)
+        self._newest[subject] = difference.difference_id
+        _bound(self._newest)
+        self._fates.pop(difference.difference_id, None)
+        if before is not None and before != difference.difference_id:
+            self._close(before, f"{difference.subject}: the numbers changed, see the newer message")
 
     def fate(self, difference_id: DifferenceId) -> str:
         """Return how a difference ended, empty where that is not known."""

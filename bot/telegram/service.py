@@ -196,7 +196,7 @@ class TelegramService:
 
     async def _difference_found(self, event: Event) -> None:
         if isinstance(event, DifferenceFound):
-            self._questions.reopened(event.difference.difference_id)
+            self._questions.found(event.difference)
 
     async def _difference_ended(self, event: Event) -> None:
         """Whoever answered it, or nobody: no message asks about it any more."""

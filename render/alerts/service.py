@@ -89,7 +89,7 @@ def trading_refused(event: TradingRefused) -> Words:
             told("Reason", event.message),
             "Nothing was sent. Open positions and stops at the venue are as they were.",
         ),
-        todo="Mend the key or the settings, then start Outcry again.",
+        todo="Mend the key or the settings, then start Outcry again if it has ended.",
     )
 
 

@@ -1,6 +1,7 @@
 """Which messages ask about which difference, and what becomes of their buttons."""
 
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -82,10 +83,31 @@ def test_a_message_that_arrives_after_the_answer_is_changed_at_once() -> None:
 def test_facts_that_come_again_are_asked_about_again() -> None:
     phone = Phone()
     phone.questions.ended(ONE.difference_id, "gone by itself")
-    phone.questions.reopened(ONE.difference_id)
+    phone.questions.found(ONE)
     phone.post(1, asking(ONE))
     assert phone.labels(1) == ["Adopt", "Close", "Ignore"]
     assert phone.questions.fate(ONE.difference_id) == ""
+
+
+def test_other_numbers_of_the_same_thing_take_the_place_of_the_first() -> None:
+    phone = Phone()
+    phone.questions.found(ONE)
+    phone.post(1, asking(ONE))
+    later = replace(ONE, difference_id=DifferenceId("dilater"), venue=ONE.venue + 1)
+    phone.questions.found(later)
+    phone.post(2, asking(later))
+    assert phone.labels(1) == []
+    assert "the numbers changed, see the newer message" in phone.text(1)
+    assert phone.labels(2) == ["Adopt", "Close", "Ignore"]
+
+
+def test_a_difference_told_twice_keeps_its_buttons() -> None:
+    phone = Phone()
+    phone.questions.found(ONE)
+    phone.post(1, asking(ONE))
+    phone.questions.found(ONE)
+    phone.questions.found(TWO)
+    assert phone.labels(1) == ["Adopt", "Close", "Ignore"]
 
 
 def test_a_message_that_shows_something_else_by_now_is_let_be() -> None:

@@ -24,6 +24,12 @@ _PRICES = {
     "XMR": 160,
     "AVAX": 40,
     "LINK": 15,
+    "BCH": 450,
+    "AAVE": 250,
+    "ATOM": 25,
+    "FIL": 20,
+    "ICP": 30,
+    "ZEC": 70,
 }
 _LEVEL_VALUE = 3_000  # of the quote: an order of a run takes one or two levels of the book
 
@@ -66,7 +72,7 @@ def drawn(seed: int, mood: Mood, *, seconds: float = DAY, symbols: int | None = 
     draws = Draws(seed)
     draw = draws.fresh("scenario")
     is_linear = draw.random() < 0.6
-    count = symbols or draw.choice((6, 8))
+    count = symbols or draw.choice((10, 14))
     bases = tuple(_PRICES)[:count]
     markets = tuple(_market(base, is_linear=is_linear) for base in bases)
     tempers: dict[RunId, Temper] = {}

@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 from engine.desk.state import Desk
 from engine.domain.ids import UNMANAGED_BOOK, InstrumentId
+from engine.domain.money import exact
 from engine.domain.orders import OrderPurpose, OrderSide
 from engine.storage.memory.tables import Tables
 from sandbox.exchange.core import Exchange
+from sandbox.exchange.core.events import Event, OrderUpdated
 from sandbox.exchange.core.kinds import Wallet
 from tests.simulation.life import Life
 from tests.simulation.loop import DeterministicLoop
@@ -62,7 +64,17 @@ class StopWatch:
         self._since: dict[Held, float] = {}
         self._looked_at: dict[Held, float] = {}
         self._will_look = False
+        self._nets: dict[InstrumentId, Decimal] = {}  # of perpetuals, from the exchange's fills
         self.exposure = Exposure()
+        exchange.subscribe(self._happened)
+
+    def _happened(self, event: Event) -> None:
+        if isinstance(event, OrderUpdated) and event.fill is not None and event.account == ACCOUNT:
+            fill = event.fill
+            instrument_id = self._directory.instrument_id(fill.symbol)
+            with exact():
+                net = self._nets.get(instrument_id, _ZERO) + fill.side.sign * fill.quantity
+            self._nets[instrument_id] = net
 
     def something_changed(self) -> None:
         """Look soon; many changes of one moment are looked at once."""
@@ -138,8 +150,7 @@ class StopWatch:
         market = self._directory.markets[instrument_id]
         if market.is_spot:
             return self._exchange.accounts.balance(ACCOUNT, market.base, Wallet.SPOT).total
-        held = self._exchange.accounts.positions(ACCOUNT, market.symbol)
-        return sum((position.quantity for position in held), _ZERO)
+        return self._nets.get(instrument_id, _ZERO)
 
     def _resting(self) -> dict[Held, Decimal]:
         found: dict[Held, Decimal] = {}

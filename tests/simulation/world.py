@@ -26,7 +26,8 @@ _TICKS = (0.0, 20.0, 40.0, 59.0)  # seconds of a minute at which the crowd trade
 _CALM_EVERY = 6 * 3_600.0
 _SETTLES_WITHIN = 900.0
 _SETTLE_STEP = 5.0
-_OPENING = Decimal(50_000)
+_MEDDLED_EVERY, _TOLD_EVERY = 18_000.0, 14_400.0  # mean seconds, per symbol
+_OPENING = Decimal(100_000)
 _WARM_UP_MINUTES = 120
 _TROUBLE_FROM = 30.0  # the account has been opened by then
 
@@ -253,7 +254,10 @@ class World:
             self._operator.says_something()
             if draw.random() < 0.5:
                 self._operator.answers_differences()
-        loop.world_at(loop.time() + draw.expovariate(1 / 1_800), self._next_word)
+        loop.world_at(
+            loop.time() + draw.expovariate(len(self.scenario.markets) / _TOLD_EVERY),
+            self._next_word,
+        )
 
     def _next_meddling(self) -> None:
         loop, draw = self._loop, self._draws.stream("meddling times")
@@ -262,7 +266,10 @@ class World:
             if what:
                 self._log.write("meddling", what)
             self._look()
-        loop.world_at(loop.time() + draw.expovariate(1 / 2_400), self._next_meddling)
+        loop.world_at(
+            loop.time() + draw.expovariate(len(self.scenario.markets) / _MEDDLED_EVERY),
+            self._next_meddling,
+        )
 
     def _commit_fate(self) -> CommitFate:
         if self._is_calm or self.scenario.mood is not Mood.ROUGH:

@@ -6,7 +6,7 @@ import sys
 
 from benchmarks.table import Row, machine, print_table
 
-MODULES = ("engine", "evaluation", "orders", "restart", "chat", "kill", "demo", "growth")
+MODULES = ("engine", "evaluation", "orders", "venues", "restart", "chat", "kill", "demo", "growth")
 
 
 def main() -> int:

@@ -51,7 +51,7 @@ def _stop(process: "subprocess.Popen[str]") -> None:
     process.wait(timeout=30)
 
 
-def _family(pid: int) -> dict[str, list[float]]:
+def family(pid: int) -> dict[str, list[float]]:
     """Return resident MB by kind of process, of `pid` and everything below it."""
     found: dict[str, list[float]] = {}
     parents = {pid}
@@ -89,7 +89,7 @@ def measure() -> list[Row]:
         _stop(process)
         process, second = _start(folder)
         time.sleep(_SETTLE_SECONDS)
-        sizes = _family(process.pid)
+        sizes = family(process.pid)
         _stop(process)
     rows = [
         _row("demo, first start in an empty folder -> ready", "", f"{first:.1f} s", None),

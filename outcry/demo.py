@@ -106,6 +106,7 @@ class Supervisor:
         self._is_ready = self._was_ready = False
         self._pause = _FIRST_PAUSE
         self._page = ""
+        self._told = ""  # why it ended last time
 
     def run(self) -> int:
         for descriptor in (self._children_wake, self._wake):
@@ -209,7 +210,11 @@ class Supervisor:
 
     def _announce(self) -> None:
         self._is_ready = True
-        _say("the service is running again" if self._was_ready else f"ready: open {self._page}")
+        if self._was_ready:
+            _say("the service is running again")
+        else:
+            _say(f"ready: open {self._page}")
+            _say_more(self._options)
         self._was_ready = True
 
     def _service_ended(self, service: "subprocess.Popen[bytes] | None") -> None:
@@ -218,14 +223,29 @@ class Supervisor:
             raise Refused(f"the service can't start: {self._last_words()}", BAD_INPUT)
         lasted = time.monotonic() - self._service_since
         self._pause = _FIRST_PAUSE if lasted > _WELL_AFTER else self._pause
-        why = f": {words}" if status > 0 and (words := self._last_words()) else ""
-        _say(f"the service ended ({_how(status)}){why}; starting it again, its state is kept")
+        self._say_ended(status)
         deadline = time.monotonic() + self._pause
         while not self._asked_to_stop and (left := deadline - time.monotonic()) > 0:
             self._wait(left)
         self._pause = min(self._pause * 2, _LONGEST_PAUSE)
         if not self._asked_to_stop:
             self._start_service()
+
+    def _say_ended(self, status: int) -> None:
+        """Tell why the service ended; a cause that goes on is told once."""
+        why = f": {words}" if status > 0 and (words := self._last_words()) else ""
+        told = f"the service ended ({_how(status)}){why}"
+        if self._was_ready or self._is_ready:
+            _say(f"{told}; starting it again, its state is kept")
+        elif told != self._told:
+            _say(told)
+            _say(
+                f"it is tried again and again, every {_LONGEST_PAUSE:.0f} s in the end; Ctrl-C "
+                f"ends it. The page is open already: {self._page}"
+            )
+            if self._options.play is Play.PAPER:
+                _say("live prices need a network: check this machine's, and that it reaches them")
+        self._told = told
 
     def _last_words(self) -> str:
         """Return what the service said last on purpose."""
@@ -307,6 +327,15 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _say_more(options: Options) -> None:
+    """Tell what is special about this kind of demo."""
+    if options.play is Play.EXCHANGE:
+        _say("it trades on the sandbox's exchange; make that misbehave under Exchange on the page")
+    if options.play is Play.PAPER:
+        names = ", ".join(options.symbols)
+        _say(f"on paper: live prices of {options.exchange} for {names}, simulated fills, no key")
 
 
 def _how(status: int) -> str:

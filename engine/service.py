@@ -245,13 +245,19 @@ class EngineService:
         Raises:
             StorageError: The store can't be written: nothing more is sent; start again.
         """
+        task = asyncio.current_task()
+        self.desk.on_failure = None if task is None else task.cancel
         try:
             await self.recover()
             await self._trade()
         except asyncio.CancelledError:
+            if task is not None and self.desk.failure is not None:
+                task.uncancel()  # nobody asked for an end: a job or a command could not be stored
+                raise self.desk.failure from None
             await asyncio.shield(self._leave())
             raise
         finally:
+            self.desk.on_failure = None
             await asyncio.shield(self._close())
 
     async def recover(self) -> None:

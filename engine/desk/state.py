@@ -6,7 +6,7 @@ commit fails the process ends and starts again from what is stored; start-up is 
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -42,6 +42,7 @@ from engine.domain.records import EquityMark, ExitPlanState
 from engine.domain.runs import Run
 from engine.domain.valuation import Valuation, value_account
 from engine.domain.views import EquityPoint, Header
+from engine.errors import StorageError
 from engine.execution.protection import group_of
 from engine.ports import (
     Clock,
@@ -128,6 +129,8 @@ class Desk:
         outside: What is held beside our books, and the differences that stand.
         day_mark: Equity at the last day cut, or at the opening; today's P&L starts from it.
         halted_outside: Set by the kill thread before the loop hears of it.
+        failure: Why nothing can be stored any more; memory may be ahead of the store.
+        on_failure: Called soon after that, whoever's commit it was: a job's, a command's.
     """
 
     def __init__(
@@ -167,6 +170,8 @@ class Desk:
         self.activity = Activity()
         self.outside = Outside()
         self.halted_outside = False
+        self.failure: StorageError | None = None
+        self.on_failure: Callable[[], object] | None = None
         self.curve: deque[EquityPoint] = deque(maxlen=self.settings.keep_equity_points)
         self.drawdown = DrawdownTracker()
         self.unprotected_seconds = ZERO
@@ -357,6 +362,23 @@ class Desk:
         """
         if not changes:
             return
+        if self.failure is not None:
+            raise self.failure
+        try:
+            await self._store(changes)
+        except StorageError as exc:
+            self.failure = exc
+            asyncio.get_running_loop().call_soon(self._tell_failure)
+            raise
+        self.apply(changes)
+        for event in changes.events:
+            await self.bus.publish(event)
+
+    def _tell_failure(self) -> None:
+        if self.on_failure is not None:
+            self.on_failure()
+
+    async def _store(self, changes: Changes) -> None:
         async with self.storage() as uow:
             for order in changes.orders.values():
                 await uow.orders.save(order)
@@ -376,9 +398,6 @@ class Desk:
             for event in changes.events:
                 await uow.events.add(event)
             await uow.commit()
-        self.apply(changes)
-        for event in changes.events:
-            await self.bus.publish(event)
 
     def note_newest(self, bar: Bar) -> bool:
         """Note a bar that the strategies have; False where a newer one, or the same, is known."""

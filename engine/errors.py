@@ -52,6 +52,10 @@ class UnknownInstrument(OrderRefused):
     """The venue does not list the instrument."""
 
 
+class StopWouldTrigger(OrderRefused):
+    """The stop's price has been reached already: it would not rest, so it is not there."""
+
+
 class OrderStateUnknown(TradingError):
     """No answer came: the order may or may not be there. Look it up; never send it again."""
 

@@ -24,6 +24,7 @@ from engine.domain.commands import (
     StopRuns,
 )
 from engine.domain.events import DataEnded
+from engine.domain.orders import OrderPurpose
 from engine.domain.records import CatchUp, JobClock
 from engine.domain.runs import Run
 from engine.handlers.bars import BarCloses
@@ -118,7 +119,7 @@ class EngineService:
         self._fills = Fills(desk, self._orders, self._protection, netting)
         self._flows = Flows(desk, netting)
         self._runs = Runs(desk, self._orders, self._protection)
-        self._positions = Positions(desk, self._orders)
+        self._positions = Positions(desk, self._orders, self._protection.exits)
         self._halt = Halt(desk, self._orders)
         figures = Figures(desk)
         self._reporting = Reporting(desk, figures)
@@ -348,13 +349,13 @@ class EngineService:
     async def _reported(self, message: OrderReported) -> None:
         """Put back an exit that ended unfilled, take away one too many; follow up a late entry."""
         order = await self._orders.reported(message.report, self._bars.follow_up)
-        if order is None or not order.purpose.protects:
+        if order is None or order.purpose is OrderPurpose.ENTRY:
             return
         turned_up = order.client_order_id in self._protection.taken_back
         if not (order.state.is_terminal or turned_up):
             return
         key = (order.book_id, order.instrument_id, order.position_side)
-        if turned_up or key in self.desk.plans:
+        if turned_up or key in self.desk.plans or self._protection.exits.waits(key):
             await self._protection.restore(key)
 
     async def _connection(self, message: ConnectionChanged) -> None:

@@ -117,7 +117,7 @@ def position_view(desk: Desk, position: Position) -> PositionView:
         stop_price=stop_level(plan, instrument),
         target_price=None if plan is None else next_target(plan, instrument),
         protected=plan is None
-        or is_protected(plan, closable(desk, position.book_id, instrument.id), working),
+        or is_protected(plan, closable(desk, position.book_id, instrument.id), working, instrument),
         opened_at=position.opened_at or desk.clock.now(),
         tag="" if plan is None else plan.tag,
     )

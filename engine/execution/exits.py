@@ -66,13 +66,16 @@ def is_due(state: ExitPlanState) -> bool:
 
 
 def wanted_exits(
-    state: ExitPlanState, quantity: Decimal, instrument: Instrument
+    state: ExitPlanState, quantity: Decimal, instrument: Instrument, *, join_small: bool = False
 ) -> tuple[WantedExit, ...]:
     """Return what should rest at the venue for a position of `quantity` (signed).
 
     The stop covers all of it that can be sold: a fee taken from what was bought leaves a remainder
     below the quantity increment. Rungs of the ladder cover their part of the entry, never more
     together than what is held.
+
+    Args:
+        join_small: A rung below the instrument's minimum joins the last one.
     """
     held = instrument.round_quantity(abs(quantity))
     exits: list[WantedExit] = []
@@ -80,17 +83,61 @@ def wanted_exits(
         price = instrument.round_price(state.stop_price)
         exits.append(WantedExit(price=price, quantity=held, rung=-1))
     left = held
+    ladder = _ladder(state, instrument)
+    for step in _joined(ladder, instrument) if join_small else ladder:
+        part = min(step.quantity, left)
+        if step.rung >= state.rungs_done and part > 0:
+            exits.append(replace(step, quantity=part))
+            left -= part
+    return tuple(exits)
+
+
+def _ladder(state: ExitPlanState, instrument: Instrument) -> list[WantedExit]:
+    """Return every rung of the plan, taken or not, with its part of the entry."""
+    rungs: list[WantedExit] = []
     for rung, take in enumerate(state.plan.take_profits):
-        if rung < state.rungs_done:
-            continue
         with exact():
             price = instrument.round_price(state.entry_price * (ONE + take.distance * _sign(state)))
             part = instrument.round_quantity(abs(state.entry_quantity) * take.fraction)
-        part = min(part, left)
-        if part > 0:
-            exits.append(WantedExit(price=price, quantity=part, rung=rung))
-            left -= part
-    return tuple(exits)
+        rungs.append(WantedExit(price=price, quantity=part, rung=rung))
+    return rungs
+
+
+def _joined(ladder: list[WantedExit], instrument: Instrument) -> list[WantedExit]:
+    """Add rungs that the venue would not take to the last one that it does."""
+    small = [step for step in ladder if instrument.is_dust(step.quantity, step.price)]
+    if not small:
+        return ladder
+    large = [step for step in ladder if step not in small]
+    *kept, last = large or small
+    with exact():
+        others = small if large else small[:-1]
+        total = sum((step.quantity for step in others), last.quantity)
+    return [*(kept if large else ()), replace(last, quantity=total)]
+
+
+def reached(exits: tuple[WantedExit, ...], bar: Bar, sign: int) -> tuple[WantedExit, ...]:
+    """Return the rungs whose price a closed bar has reached, nearest first.
+
+    Args:
+        exits: As `wanted_exits` gives them.
+        sign: +1 for a long position: its high counts; -1 for a short one: its low.
+    """
+    best = bar.high if sign > 0 else bar.low
+    return tuple(e for e in exits if not e.is_stop and (best - e.price) * sign >= ZERO)
+
+
+def rung_taken(
+    state: ExitPlanState, quantity: Decimal, instrument: Instrument, *, join_small: bool
+) -> ExitPlanState:
+    """Return the state after the nearest open rung has been sold.
+
+    Args:
+        quantity: Of the position before it was, signed.
+    """
+    exits = wanted_exits(state, quantity, instrument, join_small=join_small)
+    rungs = [exit_.rung for exit_ in exits if not exit_.is_stop]
+    return replace(state, rungs_done=min(rungs, default=state.rungs_done) + 1)
 
 
 def stop_level(state: ExitPlanState | None, instrument: Instrument) -> Decimal | None:

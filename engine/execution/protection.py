@@ -1,7 +1,10 @@
-"""Keep what rests at the venue equal to what the exit plan wants: a diff, safe to repeat."""
+"""Keep what rests at the venue equal to what the exit plan wants: a diff, safe to repeat.
+
+Orders that go out at once (`leaving.goes_at_once`) are no part of it: they are not resting.
+"""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -10,11 +13,17 @@ from engine.domain.instruments import Instrument
 from engine.domain.orders import Order, OrderPurpose, OrderSide, OrderState, OrderType
 from engine.domain.records import ExitPlanState
 from engine.execution.exits import WantedExit, wanted_exits
+from engine.execution.leaving import goes_at_once
+from engine.ports import ExitStyle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProtectionChange:
-    """Orders to place first, then orders to cancel: the old stop works until the new one does."""
+    """Orders to place first, then orders to cancel: the old stop works until the new one does.
+
+    Where a resting exit locks what it sells there is never both: what is to be placed is wanted
+    again once the cancelled ones have ended.
+    """
 
     place: tuple[Order, ...] = ()
     cancel: tuple[Order, ...] = ()
@@ -37,48 +46,65 @@ def protect(
     instrument: Instrument,
     *,
     now: datetime,
-    hold_targets: bool,
+    style: ExitStyle,
+    reduce_only: bool = True,
     is_known: Callable[[ClientOrderId], bool] = lambda _: False,
 ) -> ProtectionChange:
     """Return the orders that bring the venue in line with the plan.
 
     Args:
         state: The plan, None when there is none (then everything of the group goes).
-        quantity: The position, signed; zero cancels all.
+        quantity: What of the position is to be protected, signed; zero cancels all.
         working: Protective orders of the position that have not ended.
-        hold_targets: The venue links exits, so take-profit rungs may rest beside the stop.
+        style: How its exits get along; take-profit rungs rest only beside a stop.
+        reduce_only: The venue's net is behind the position.
         is_known: Tells whether an order of that id exists: what ended or is in doubt is followed
             by another id, also within one instant.
     """
-    orders = [order for order in working if order.state is not OrderState.CANCEL_PENDING]
+    resting = [order for order in working if not goes_at_once(order)]
+    orders = [order for order in resting if order.state is not OrderState.CANCEL_PENDING]
     if state is None or quantity == 0:
         return ProtectionChange(cancel=tuple(orders))
+    alone = style is ExitStyle.ONE_AT_A_TIME
+    joins = style is not ExitStyle.LINKED
     wanted = [
         exit_
-        for exit_ in wanted_exits(state, quantity, instrument)
-        if exit_.is_stop or hold_targets
+        for exit_ in wanted_exits(state, quantity, instrument, join_small=joins)
+        if exit_.is_stop or not alone
     ]
     place: list[Order] = []
     kept: set[str] = set()
     for exit_ in wanted:
-        match = next((o for o in orders if _is(o, exit_) and o.client_order_id not in kept), None)
+        match = next(
+            (
+                o
+                for o in orders
+                if _is(o, exit_) and o.reduce_only is reduce_only and o.client_order_id not in kept
+            ),
+            None,
+        )
         if match is not None:
             kept.add(match.client_order_id)
         else:
-            place.append(_order(state, quantity, exit_, now, is_known))
+            order = exit_order(state, quantity, exit_, now, is_known)
+            place.append(replace(order, reduce_only=reduce_only))
+    if alone and len(kept) < len(resting):
+        place = []
     stale = tuple(order for order in orders if order.client_order_id not in kept)
     return ProtectionChange(place=tuple(place), cancel=stale)
 
 
-def is_protected(state: ExitPlanState, quantity: Decimal, working: Iterable[Order]) -> bool:
-    """Tell whether stops work at the venue for all of the position, or none was asked for."""
+def is_protected(
+    state: ExitPlanState, quantity: Decimal, working: Iterable[Order], instrument: Instrument
+) -> bool:
+    """Tell whether stops work at the venue for all that can be sold, or none was asked for."""
     if quantity == 0 or state.stop_price is None:
         return True
     covered = sum(
         (o.leaves_quantity for o in working if o.purpose is OrderPurpose.STOP and o.is_working),
         Decimal(0),
     )
-    return covered >= abs(quantity)
+    return covered >= instrument.round_quantity(abs(quantity))
 
 
 def _is(order: Order, wanted: WantedExit) -> bool:
@@ -95,7 +121,21 @@ def _is(order: Order, wanted: WantedExit) -> bool:
     )
 
 
-def _order(
+def rung_at_market(
+    state: ExitPlanState,
+    quantity: Decimal,
+    wanted: WantedExit,
+    now: datetime,
+    is_known: Callable[[ClientOrderId], bool],
+) -> Order:
+    """Build the order for a rung that can't rest at the venue, once its price was reached."""
+    resting = exit_order(state, quantity, wanted, now, is_known)
+    return replace(
+        resting, order_type=OrderType.MARKET, limit_price=None, reference_price=wanted.price
+    )
+
+
+def exit_order(
     state: ExitPlanState,
     quantity: Decimal,
     wanted: WantedExit,

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from engine.domain.orders import Order, OrderState
+from engine.domain.orders import Order, OrderPurpose, OrderState
 from engine.errors import (
     OrderNotFound,
     OrderRefused,
     OrderStateUnknown,
     RequestRefused,
+    StopWouldTrigger,
     VenueUnavailable,
 )
 from engine.execution.reports import applied, lost
@@ -28,6 +29,11 @@ class Refused:
     """The venue does not have it, for sure."""
 
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passed(Refused):
+    """A stop that the venue does not take because its price has been reached already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ async def submit(venue: Venue, order: Order) -> Answer:
         return Accepted(await venue.submit_order(order))
     except OrderStateUnknown as exc:
         return Lost(exc.user_message)
+    except StopWouldTrigger as exc:
+        return Passed(exc.user_message)
     except OrderRefused as exc:
         return Refused(exc.user_message)
     except RequestRefused as exc:
@@ -97,7 +105,9 @@ def after_submit(order: Order, answer: Answer, now: datetime) -> Order:
         case Deferred(message):
             if order.state is not OrderState.SUBMITTED or order.filled_quantity:
                 return order
-            if order.reduce_only:  # SUBMITTED is never stored: the stored intent stands
+            if (
+                order.purpose is not OrderPurpose.ENTRY
+            ):  # SUBMITTED is never stored: the stored intent stands
                 return replace(order, state=OrderState.INTENDED, message=message)
             return order.moved(OrderState.REJECTED, at=now, message=message)
         case Lost(message):
@@ -120,6 +130,10 @@ def after_cancel(order: Order, answer: Answer | None, now: datetime) -> Order:
 
 
 def in_sending_order(orders: Sequence[Order]) -> tuple[tuple[Order, ...], tuple[Order, ...]]:
-    """Split a batch into what shrinks exposure and what adds it: the former goes out first."""
+    """Split a batch into what shrinks exposure and what adds it: the former goes out first.
+
+    An exit that goes out plain, because the venue's net is not behind it, comes with the latter:
+    what is reduce-only must find the net as it was.
+    """
     first = tuple(order for order in orders if order.reduce_only)
     return first, tuple(order for order in orders if not order.reduce_only)

@@ -137,7 +137,7 @@ class BarCloses:
                     stale += old
             await desk.commit(changes)
         await self._orders.cancel(stale)
-        await self._orders.send(ready)
+        await self._protection.exits.send(ready)
         for change in protective:
             await self._protection.carry_out(change)
         for evaluation in evaluations:

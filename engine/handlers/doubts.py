@@ -4,8 +4,8 @@ An entry in doubt is looked up and waited for (SEMANTICS 5). An exit is not wait
 back by its id and placed anew, for no more than the venue still holds of the position.
 """
 
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 from engine.desk.closing import closable
@@ -22,19 +22,9 @@ from engine.errors import (
     VenueUnavailable,
 )
 from engine.execution.requests import Accepted, Refused, look_up
+from engine.handlers.backoff import Backoff
 from engine.handlers.orders import FollowUp, Orders
 from engine.handlers.protection import Protection
-
-_FIRST_WAIT = timedelta(seconds=1)
-_LONGEST_WAIT = timedelta(minutes=1)
-
-
-@dataclass(slots=True)
-class Patience:
-    """When an order is asked about next, wall time; the wait doubles with every try."""
-
-    next_try: datetime
-    wait: timedelta = _FIRST_WAIT
 
 
 class Doubts:
@@ -47,7 +37,7 @@ class Doubts:
         self._orders = orders
         self._protection = protection
         self._follow_up = follow_up
-        self._patience: dict[ClientOrderId, Patience] = {}
+        self._patience: Backoff[ClientOrderId] = Backoff()
 
     async def resolve(self, due: datetime) -> None:
         """Ask about what is due by the back-off; nothing is given up without the venue's word."""
@@ -63,24 +53,16 @@ class Doubts:
                 await self._orders.cancel([order])
             elif order.client_order_id in self._orders.unsent and self._is_due(order):
                 await self._send_again(order)
+        await self._protection.exits.press()
 
     def _forget(self, open_ids: set[ClientOrderId]) -> None:
         for kept in (self._orders.unsent, self._orders.uncancelled, self._protection.taken_back):
             kept &= open_ids
-        for client_order_id in [name for name in self._patience if name not in open_ids]:
-            del self._patience[client_order_id]
+        self._patience.keep(open_ids)
 
     def _is_due(self, order: Order) -> bool:
         """Tell whether it is time to ask, and if so set when to ask next."""
-        now = self._desk.wall.now()
-        patience = self._patience.get(order.client_order_id)
-        if patience is None:
-            patience = self._patience[order.client_order_id] = Patience(now)
-        if now < patience.next_try:
-            return False
-        patience.next_try = now + patience.wait
-        patience.wait = min(2 * patience.wait, _LONGEST_WAIT)
-        return True
+        return self._patience.is_due(order.client_order_id, self._desk.wall.now())
 
     # --- orders in doubt ---------------------------------------------------------------------
 
@@ -134,7 +116,7 @@ class Doubts:
 
     async def _restore(self, order: Order) -> None:
         key = (order.book_id, order.instrument_id, order.position_side)
-        if order.purpose.protects:
+        if order.purpose is not OrderPurpose.ENTRY:
             await self._protection.restore(key)
 
     # --- exits are not waited on -------------------------------------------------------------
@@ -215,7 +197,7 @@ class Doubts:
             )
             changes.order(fresh)  # risk let the first one pass, and this is the same exit
             await desk.commit(changes)
-        await self._orders.send((fresh,))
+        await self._protection.exits.send((fresh,))
 
     def _closes(self, order: Order) -> bool:
         held = self._desk.position(order.book_id, order.instrument_id).quantity
@@ -235,7 +217,7 @@ class Doubts:
             await self._orders.cancel([order])
             await self._exit_or_restore(order, held)
             return
-        await self._orders.send((order,))
+        await self._protection.exits.send((order,))
 
     async def _exit_or_restore(self, order: Order, held: Decimal) -> None:
         if order.purpose is OrderPurpose.EXIT:

@@ -67,12 +67,14 @@ class Fills:
                 changes.plans[key] = plan
             self._tell(fill, order, key, booked, changes)
             adjustments.append(self._protection.intents(key, plan, changes))
+            adjustments += self._protection.beside(key, changes)
             run = desk.runs.get(RunId(key[0]))
             if run is not None:
                 stopped_when_flat(desk, run, changes)
             await desk.commit(changes)
             desk.activity.happened(fill.instrument_id)
             desk.outside.wanted = desk.outside.wanted or bool(desk.outside.open)
+        await self._protection.exits.release(key)
         await self._netting.carry_out(adjustments)
         return True
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from engine.desk.day import day_figures
@@ -21,15 +22,17 @@ from engine.domain.money import ONE, ZERO
 from engine.domain.orders import Order, OrderPurpose, OrderState
 from engine.execution.reports import applied
 from engine.execution.requests import (
+    Accepted,
     Answer,
     Deferred,
+    Passed,
     after_cancel,
     after_submit,
     cancel,
     in_sending_order,
     submit,
 )
-from engine.ports import OrderReport
+from engine.ports import ExitStyle, OrderReport
 from engine.risk.checks import RiskContext, check_order
 
 FollowUp = Callable[[Order, Changes], Sequence[Order]]
@@ -48,12 +51,16 @@ class Orders:
     Attributes:
         unsent: Exits that the venue would not take yet, by its own word: to be sent again.
         uncancelled: Orders whose cancel it would not take yet.
+        passed: Stops that it refused because their price had been reached already.
+        told: What of an exit has filled by the venue's word, where that is more than is booked.
     """
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self.unsent: set[ClientOrderId] = set()
         self.uncancelled: set[ClientOrderId] = set()
+        self.passed: set[ClientOrderId] = set()
+        self.told: dict[ClientOrderId, Decimal] = {}
 
     # --- intents -----------------------------------------------------------------------------
 
@@ -64,7 +71,9 @@ class Orders:
         """
         cleared: list[Order] = []
         for order in orders:
-            denial = check_order(order, self._context(order, changes, from_person=from_person))
+            denial = check_order(
+                _judged(order), self._context(order, changes, from_person=from_person)
+            )
             if denial is None:
                 cleared.append(order)
                 changes.order(order)
@@ -94,7 +103,7 @@ class Orders:
             rate=desk.rate(instrument) or ONE,
             net_quantity=desk.ledger.net_quantity(order.instrument_id),
             free_cash=self._free_cash(order, pending),
-            open_orders=(*desk.orders.values(), *pending),
+            open_orders=tuple(_judged(o) for o in (*desk.orders.values(), *pending)),
             recent_orders=recent,
             day_pnl=None if day is None else day.pnl,
             day_equity=None if day is None else day.equity_at_cut,
@@ -106,7 +115,7 @@ class Orders:
     def _free_cash(self, order: Order, pending: Sequence[Order]) -> Decimal | None:
         desk = self._desk
         instrument = desk.instruments[order.instrument_id]
-        if instrument.kind is not InstrumentKind.SPOT or order.reduce_only:
+        if instrument.kind is not InstrumentKind.SPOT or order.purpose is not OrderPurpose.ENTRY:
             return None
         free = desk.ledger.balances().get(instrument.quote, ZERO)
         for other in (*desk.orders.values(), *pending):
@@ -125,6 +134,7 @@ class Orders:
         if not orders:
             return ()
         desk = self._desk
+        orders = [order for order in orders if not self._has_ended(order)]
         halted = desk.trading_state is TradingState.HALTED
         stopped = [order for order in orders if halted and order.adds_exposure]
         leaving = [order for order in orders if not (halted and order.adds_exposure)]
@@ -139,9 +149,39 @@ class Orders:
             for sent, answer in answers:
                 current = desk.find_order(sent.client_order_id) or sent
                 _keep(self.unsent, sent, answer)
+                self._note_answer(sent, answer)
                 self._note(current, after_submit(current, answer, now), changes)
             await desk.commit(changes)
         return tuple(desk.find_order(order.client_order_id) or order for order in orders)
+
+    def _has_ended(self, order: Order) -> bool:
+        """Tell whether it was cancelled before it could be sent."""
+        if order.client_order_id in self._desk.orders:
+            return False
+        known = self._desk.find_order(order.client_order_id)
+        return known is not None and known.state.is_terminal
+
+    def _note_answer(self, order: Order, answer: Answer | None) -> None:
+        match answer:
+            case Accepted(report):
+                self._note_told(order, report)
+            case Passed():
+                self.passed.add(order.client_order_id)
+
+    def _note_told(self, order: Order, report: OrderReport) -> None:
+        """Note what is sold already though its fill is not booked: it can't be sold again."""
+        linked = self._desk.venue.capabilities.exits is ExitStyle.LINKED
+        if linked or order.purpose is OrderPurpose.ENTRY or not report.filled_quantity:
+            return
+        for name in [n for n, filled in self.told.items() if filled <= self._booked(n, filled)]:
+            del self.told[name]
+        filled = Decimal(report.filled_quantity)
+        if filled > self._booked(order.client_order_id, filled):
+            self.told[order.client_order_id] = filled
+
+    def _booked(self, name: ClientOrderId, otherwise: Decimal) -> Decimal:
+        order = self._desk.find_order(name)
+        return otherwise if order is None else order.filled_quantity
 
     async def _submit(self, orders: Sequence[Order]) -> list[tuple[Order, Answer]]:
         sent = [self._submitted(order) for order in orders]
@@ -181,6 +221,7 @@ class Orders:
             for order, answer in zip(asked, answers, strict=True):
                 current = desk.orders.get(order.client_order_id)
                 _keep(self.uncancelled, order, answer)
+                self._note_answer(order, answer)
                 if current is not None:
                     self._note(current, after_cancel(current, answer, now), changes)
             await desk.commit(changes)
@@ -207,6 +248,7 @@ class Orders:
             before = self._reported_on(report)
             if before is None:
                 return None
+            self._note_told(before, report)
             after = applied(before, report)
             if after is before:
                 return None
@@ -323,6 +365,13 @@ class Orders:
             filled_quantity=order.filled_quantity,
             message=order.message,
         )
+
+
+def _judged(order: Order) -> Order:
+    """Return an order as risk is to see it: an exit shrinks its book, however it is sent."""
+    if order.purpose is OrderPurpose.ENTRY or order.reduce_only:
+        return order
+    return replace(order, reduce_only=True)
 
 
 def _keep(kept: set[ClientOrderId], order: Order, answer: Answer | None) -> None:

@@ -13,6 +13,7 @@ from engine.domain.orders import Order, OrderPurpose, OrderState
 from engine.domain.policies import DEFAULT_POLICY, PositionChange
 from engine.domain.views import Outcome, OutcomeStatus
 from engine.execution.intents import IntentContext, build_orders, closing_side
+from engine.handlers.exits import Exits
 from engine.handlers.orders import Orders
 from engine.handlers.outcomes import done, partial, refused
 
@@ -22,9 +23,10 @@ _FAILED = frozenset({OrderState.DENIED, OrderState.REJECTED})
 class Positions:
     """What a person closes by hand."""
 
-    def __init__(self, desk: Desk, orders: Orders) -> None:
+    def __init__(self, desk: Desk, orders: Orders, exits: Exits) -> None:
         self._desk = desk
         self._orders = orders
+        self._exits = exits
 
     async def close(self, command: ClosePosition) -> Outcome:
         """Close one position at market, or part of it; its stop works until it is gone."""
@@ -89,7 +91,7 @@ class Positions:
             new = [i for i in intents if desk.find_order(i.client_order_id) is None]
             cleared = self._orders.check(new, changes, from_person=True)
             await desk.commit(changes)
-        await self._orders.send(cleared)
+        await self._exits.send(cleared)
         after = [desk.find_order(order.client_order_id) or order for order in intents]
         return self._outcome(command, after, len(wanted), notes)
 

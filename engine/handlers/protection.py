@@ -1,25 +1,27 @@
-"""Bring what rests at the venue in line with the exit plans; measure what is unprotected."""
+"""Bring what rests at the venue in line with the exit plans, by fills, bars and refusals."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
-from engine.desk.closing import closable
 from engine.desk.state import Changes, Desk, PlanKey
 from engine.domain.bars import Bar
-from engine.domain.events import StopMissing
 from engine.domain.ids import ClientOrderId
-from engine.domain.instruments import InstrumentKind
-from engine.domain.money import ZERO
-from engine.domain.orders import Order, OrderPurpose, OrderState
+from engine.domain.money import ZERO, exact
+from engine.domain.orders import Order, OrderPurpose, OrderState, OrderType
 from engine.domain.policies import DEFAULT_POLICY, PositionChange
 from engine.domain.records import ExitPlanState
-from engine.execution.exits import after_bar, is_due
+from engine.execution.exits import after_bar, is_due, reached, wanted_exits
 from engine.execution.intents import IntentContext, build_orders, closing_side
-from engine.execution.protection import group_of, is_protected, protect
+from engine.execution.leaving import goes_at_once
+from engine.execution.protection import group_of, is_protected, protect, rung_at_market
+from engine.handlers.backoff import Backoff
+from engine.handlers.exits import Exits, key_of
 from engine.handlers.orders import Orders
+from engine.handlers.unprotected import Unprotected
+from engine.ports import ExitStyle
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +34,15 @@ class ProtectiveOrders:
 
 NOTHING_TO_DO = ProtectiveOrders()
 
-_ON_ITS_WAY = timedelta(seconds=3)
 _REFUSALS = 3  # a stop that the venue has refused this often is left at the market
-
-
-def key_of(order: Order) -> PlanKey:
-    """Return the plan that a protective order belongs to."""
-    return (order.book_id, order.instrument_id, order.position_side)
+_ENTRY_LAG = timedelta(seconds=5)  # a bar that began this long before the entry knows more than it
 
 
 class Protection:
     """The persisted exit plans at work.
 
     Attributes:
+        exits: The way of every exit to the venue.
         taken_back: Exits in doubt that the venue was asked to cancel: they protect nothing, and
             others may take their place.
     """
@@ -55,8 +53,11 @@ class Protection:
         self._desk = desk
         self._orders = orders
         self._before_stop = before_stop
-        self._measured: dict[PlanKey, datetime] = {}
         self._refusals: Counter[PlanKey] = Counter()
+        self._patience: Backoff[PlanKey] = Backoff()
+        self._answering: set[PlanKey] = set()
+        self._unprotected = Unprotected(desk)
+        self.exits = Exits(desk, orders, self.restore)
         self.taken_back: set[ClientOrderId] = set()
 
     def intents(
@@ -70,15 +71,30 @@ class Protection:
         instrument_id = key[1]
         wanted = protect(
             plan,
-            self._held(key),
+            self._to_protect(key, changes),
             working,
             desk.instruments[instrument_id],
             now=desk.clock.now(),
-            hold_targets=desk.venue.capabilities.linked_exits,
-            is_known=lambda name: desk.find_order(name) is not None,
+            style=self.exits.style(key),
+            reduce_only=self.exits.is_backed(key),
+            is_known=self._is_known,
         )
         place = self._orders.check(wanted.place, changes, from_person=False)
         return ProtectiveOrders(tuple(place), wanted.cancel)
+
+    def beside(self, key: PlanKey, changes: Changes) -> list[ProtectiveOrders]:
+        """Inside the section: the same for the other positions in the instrument.
+
+        Their reduce-only exits live on the venue's net, which a fill of this one has moved.
+        """
+        desk = self._desk
+        if desk.venue.capabilities.exits is not ExitStyle.SIDE_BY_SIDE:
+            return []
+        others = [k for k in desk.plans if k[1] == key[1] and k != key]
+        return [self.intents(k, changes.plans.get(k, desk.plans[k]), changes) for k in others]
+
+    def _is_known(self, name: ClientOrderId) -> bool:
+        return self._desk.find_order(name) is not None
 
     def _working(self, key: PlanKey, changes: Changes) -> list[Order]:
         """Return the protective orders that are open once `changes` is applied."""
@@ -97,19 +113,30 @@ class Protection:
         return order.state is OrderState.UNKNOWN and order.client_order_id in self.taken_back
 
     def _held(self, key: PlanKey) -> Decimal:
-        """Return what is to be protected, signed: the smaller of ours and the venue's."""
+        """Return what is still there of the position, signed: the smaller of ours and theirs."""
         quantity = self._desk.position(key[0], key[1]).quantity
-        return closable(self._desk, key[0], key[1]).copy_sign(quantity)
+        return self.exits.held(key).copy_sign(quantity)
+
+    def _to_protect(self, key: PlanKey, changes: Changes) -> Decimal:
+        """Return what exits are to rest for: where they lock it, not what is about to be sold."""
+        held = self._held(key)
+        if self.exits.style(key) is not ExitStyle.ONE_AT_A_TIME:
+            return held
+        with exact():
+            return max(abs(held) - self.exits.leaving(key, changes), ZERO).copy_sign(held)
 
     async def carry_out(self, adjustment: ProtectiveOrders) -> None:
         """Place first, cancel after: the old stop works until the new one does.
 
-        Where an exit holds what it will sell, the old one goes first: the venue would refuse the
-        new one for want of the asset.
+        Where a resting exit locks what it sells the old one goes first, and on the venue's word
+        that it has ended the diff is made again: the new one is for what is held then.
         """
-        place, cancel = adjustment.place, adjustment.cancel
-        if place and cancel and self._holds_what_it_sells(place[0]):
-            await self._orders.cancel(cancel)
+        place = tuple(order for order in adjustment.place if not goes_at_once(order))
+        cancel = adjustment.cancel
+        if len(place) < len(adjustment.place):
+            await self.exits.send([order for order in adjustment.place if order not in place])
+        if cancel and self._locks(cancel[0]):
+            await self._make_way(cancel)
             cancel = ()
         sent = await self._place(place) if place else ()
         if cancel and all(order.is_working or order.state is OrderState.FILLED for order in sent):
@@ -123,14 +150,20 @@ class Protection:
             await self._before_stop()
         sent = await self._orders.send(orders)
         for order in sent:
-            if order.is_working:
+            if order.is_working and order.purpose is OrderPurpose.STOP:
                 self._refusals.pop(key_of(order), None)
+                self._patience.forget(key_of(order))
         return sent
 
-    def _holds_what_it_sells(self, order: Order) -> bool:
-        instrument = self._desk.instruments[order.instrument_id]
-        linked = self._desk.venue.capabilities.linked_exits
-        return instrument.kind is InstrumentKind.SPOT and not linked
+    def _locks(self, order: Order) -> bool:
+        return self.exits.style(key_of(order)) is ExitStyle.ONE_AT_A_TIME
+
+    async def _make_way(self, resting: tuple[Order, ...]) -> None:
+        await self._orders.cancel(resting)
+        await self.exits.hear(resting)
+        for key in dict.fromkeys(key_of(order) for order in resting):
+            if key in self._desk.plans:
+                await self.restore(key)
 
     # --- stops that the venue does not take --------------------------------------------------
 
@@ -141,12 +174,15 @@ class Protection:
         desk = self._desk
         key = key_of(order)
         price, trigger = desk.price(order.instrument_id), order.trigger_price
-        passed = False
+        passed = order.client_order_id in self._orders.passed
+        self._orders.passed.discard(order.client_order_id)
         if price is not None and trigger is not None:
-            passed = (price - trigger) * order.side.sign >= ZERO
+            passed = passed or (price - trigger) * order.side.sign >= ZERO
         self._refusals[key] += 1
         plan = desk.plans.get(key)
-        if plan is None or not (passed or self._refusals[key] >= _REFUSALS):
+        if plan is None or key in self._answering:
+            return  # the exit that takes the stop's place has failed as well: later
+        if not (passed or self._refusals[key] >= _REFUSALS):
             return
         if not passed and self._is_protected(key, plan):
             return
@@ -155,10 +191,15 @@ class Protection:
             cause = f"refused {order.client_order_id}"
             leaving = self._at_market(key, plan, cause, order.reason, changes, sure=True)
             await desk.commit(changes)
-        await self._orders.send(leaving.place)
+        self._answering.add(key)
+        try:
+            await self.exits.send(leaving.place)
+        finally:
+            self._answering.discard(key)
 
     async def restore(self, key: PlanKey) -> None:
         """Diff one position's exits against the venue now: after a refusal, at a start."""
+        await self.exits.release(key)
         async with self._desk.section:
             changes = Changes()
             adjustment = self.intents(key, self._desk.plans.get(key), changes)
@@ -206,9 +247,38 @@ class Protection:
         changes.plans[key] = moved
         if is_due(moved):
             return self._at_market(key, moved, f"time {moved.last_bar}", "max_bars", changes)
-        if moved.stop_price == plan.stop_price:
+        taking = self._rungs(key, moved, bar, changes)
+        if moved.stop_price == plan.stop_price and not taking:
             return NOTHING_TO_DO
-        return self.intents(key, moved, changes)
+        resting = self.intents(key, moved, changes)
+        return ProtectiveOrders((*taking, *resting.place), resting.cancel)
+
+    def _rungs(self, key: PlanKey, plan: ExitPlanState, bar: Bar, changes: Changes) -> list[Order]:
+        """Note exits at the market for rungs that can't rest and whose price the bar has reached.
+
+        A rung counts as taken when its exit has filled; while one is under way it is not taken
+        again.
+        """
+        if not plan.plan.take_profits or self.exits.style(key) is not ExitStyle.ONE_AT_A_TIME:
+            return []
+        desk = self._desk
+        held, opened_at = self._held(key), desk.position(key[0], key[1]).opened_at
+        if opened_at is not None and bar.timestamp < opened_at - _ENTRY_LAG:
+            bar = replace(bar, high=bar.close, low=bar.close)  # the rest may be from before it
+        instrument = desk.instruments[key[1]]
+        exits = wanted_exits(plan, held, instrument, join_small=True)
+        rungs = reached(exits, bar, 1 if held > 0 else -1)
+        under_way = [
+            order
+            for order in desk.protective_orders(key)
+            if order.purpose is OrderPurpose.TAKE_PROFIT and order.order_type is OrderType.MARKET
+        ]
+        now = desk.clock.now()
+        orders = [
+            rung_at_market(plan, held, rung, now, self._is_known)
+            for rung in rungs[len(under_way) :]
+        ]
+        return self._orders.check(orders, changes, from_person=False)
 
     def _at_market(
         self,
@@ -244,6 +314,8 @@ class Protection:
             group_id=group_of(plan),
         )
         orders = build_orders((change,), context)
+        if desk.find_order(orders[0].client_order_id) is not None:
+            return NOTHING_TO_DO
         return ProtectiveOrders(tuple(self._orders.check(orders, changes, from_person=sure)))
 
     def _is_leaving(self, key: PlanKey) -> bool:
@@ -254,54 +326,16 @@ class Protection:
     # --- watching ----------------------------------------------------------------------------
 
     async def measure(self) -> None:
-        """Add up unprotected time and tell of a stop that has been missing since the last look."""
+        """Add up unprotected time; place the stops that are missing, less often if refused."""
         desk = self._desk
-        now = desk.clock.now()
-        self._measured = {key: at for key, at in self._measured.items() if key in desk.plans}
         missing = [key for key, plan in desk.plans.items() if not self._is_protected(key, plan)]
-        async with desk.section:
-            changes = Changes()
-            for key, plan in list(desk.plans.items()):
-                self._measure_one(key, plan, key in missing, now, changes)
-            await desk.commit(changes)
+        await self._unprotected.measure(missing)
+        now = desk.wall.now()
         for key in missing:
-            await self.restore(key)
-
-    def _measure_one(
-        self, key: PlanKey, plan: ExitPlanState, missing: bool, now: datetime, changes: Changes
-    ) -> None:
-        since = plan.unprotected_since
-        if missing and since is None:
-            self._measured[key] = now
-            changes.plans[key] = replace(plan, unprotected_since=now)
-        elif since is not None:
-            # After a restart it counts from the first look: nobody could place a stop before.
-            self._desk.unprotected_seconds += _seconds(self._measured.get(key, now), now)
-            self._measured[key] = now
-            if not missing:
-                changes.plans[key] = replace(plan, unprotected_since=None)
-            elif since < now and now - since >= self._patience:
-                changes.events.append(self._stop_missing(key, plan))
+            if not self._refusals[key] or self._patience.is_due(key, now):
+                await self.restore(key)
 
     def _is_protected(self, key: PlanKey, plan: ExitPlanState) -> bool:
-        return is_protected(plan, self._held(key), self._desk.protective_orders(key))
-
-    @property
-    def _patience(self) -> timedelta:
-        """How long a stop may be on its way before people hear of it."""
-        return timedelta(0) if self._desk.venue.capabilities.replayed else _ON_ITS_WAY
-
-    def _stop_missing(self, key: PlanKey, plan: ExitPlanState) -> StopMissing:
-        desk = self._desk
-        since = plan.unprotected_since
-        return StopMissing(
-            **desk.fact("stop missing", *key, str(plan.entry_quantity), str(plan.stop_price)),
-            book_name=desk.book_name(key[0]),
-            instrument_id=key[1],
-            quantity=desk.position(key[0], key[1]).quantity,
-            message=f"no stop works at the venue since {since:%H:%M:%S} UTC; placing it now",
-        )
-
-
-def _seconds(start: datetime, end: datetime) -> Decimal:
-    return Decimal(str((end - start).total_seconds()))
+        instrument = self._desk.instruments[key[1]]
+        orders = self._desk.protective_orders(key)
+        return is_protected(plan, self._held(key), orders, instrument)

@@ -33,13 +33,21 @@ class DeadManTimer(StrEnum):
     CANCELS_ALL = "cancels all"
 
 
+class ExitStyle(StrEnum):
+    """How the exits of one position get along at a venue."""
+
+    LINKED = "linked"  # the venue shrinks the others of a `group_id` when one fills
+    SIDE_BY_SIDE = "side by side"  # they rest reduce-only, and execution shrinks the others
+    ONE_AT_A_TIME = "one at a time"  # a resting exit locks what it sells
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueCapabilities:
     """What execution may ask of a venue.
 
     Attributes:
         quote_quantity: Market buys may be sized in the quote (`Order.quote_quantity`).
-        linked_exits: Orders of one `group_id` reduce each other at the venue.
+        exits: How the exits of one position get along there.
         stop_orders: Stops can rest at the venue.
         reduce_only: The venue keeps reduce-only orders from opening a position.
         order_ids: It takes our order ids; otherwise orders are matched by the rule that the
@@ -48,7 +56,7 @@ class VenueCapabilities:
     """
 
     quote_quantity: bool
-    linked_exits: bool
+    exits: ExitStyle
     stop_orders: bool
     reduce_only: bool
     replayed: bool = False  # market time is simulated
@@ -317,6 +325,7 @@ class Venue(Protocol):
 
         Raises:
             InsufficientFunds: The account cannot pay for it.
+            StopWouldTrigger: A stop whose price has been reached already, where it may not rest.
             OrderRefused: Any other refusal: it is not there.
             RequestRefused: Not placed; may be sent again.
             OrderStateUnknown: No answer came; look it up before anything else.

@@ -26,6 +26,7 @@ from engine.errors import (
 )
 from engine.ports import (
     BarsClosed,
+    ExitStyle,
     FillReported,
     KeyAudit,
     OrderReport,
@@ -79,7 +80,11 @@ class ReplayVenue:
     """
 
     capabilities = VenueCapabilities(
-        quote_quantity=True, linked_exits=True, stop_orders=True, reduce_only=True, replayed=True
+        quote_quantity=True,
+        exits=ExitStyle.LINKED,
+        stop_orders=True,
+        reduce_only=True,
+        replayed=True,
     )
 
     def __init__(

@@ -44,6 +44,7 @@ from engine.errors import (
 from engine.ports import (
     Clock,
     DeadManTimer,
+    ExitStyle,
     FillReported,
     FlowReported,
     KeyAudit,
@@ -114,11 +115,13 @@ class LiveVenue:
         opening: dict[AssetId, Decimal],
         dead_man: DeadManTimer = DeadManTimer.NONE,
     ) -> None:
+        self._instruments = {item.id: item for item in instruments}
+        is_spot = any(i.kind is InstrumentKind.SPOT for i in self._instruments.values())
         self.capabilities = VenueCapabilities(
             quote_quantity=False,
-            linked_exits=False,
+            exits=ExitStyle.ONE_AT_A_TIME if is_spot else ExitStyle.SIDE_BY_SIDE,
             stop_orders=True,
-            reduce_only=True,
+            reduce_only=not is_spot,
             dead_man=dead_man,
         )
         self.script = Script()
@@ -130,10 +133,9 @@ class LiveVenue:
         self.dead_man_calls: list[int] = []
         self.fee = ZERO
         self.tolerant = False  # late requests that are refused are simply gone
-        self.locks = False  # a resting sale holds the asset
+        self.locks = True  # a resting sale holds the asset
         self.nameless = False  # its fills do not bear our order ids
         self._account_id = account_id
-        self._instruments = {item.id: item for item in instruments}
         self._clock = clock
         self._held = dict(opening)
         self._net: dict[InstrumentId, Decimal] = {}

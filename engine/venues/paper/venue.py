@@ -25,6 +25,7 @@ from engine.ports import (
     BookChanged,
     Clock,
     ConnectionChanged,
+    ExitStyle,
     KeyAudit,
     MarketData,
     MarketMessage,
@@ -72,7 +73,7 @@ class PaperVenue:
     """
 
     capabilities = VenueCapabilities(
-        quote_quantity=True, linked_exits=True, stop_orders=True, reduce_only=True
+        quote_quantity=True, exits=ExitStyle.LINKED, stop_orders=True, reduce_only=True
     )
 
     def __init__(

@@ -117,6 +117,7 @@ async def test_a_stop_in_doubt_is_replaced_within_seconds(
     instrument: Instrument, fate: Answer
 ) -> None:
     desk = in_position(instrument, exit_plan=STOP)
+    desk.venue.locks = False  # else the late one finds nothing to lock
     desk.venue.script.submits = [Answer.OK, fate]
     desk.venue.script.proof_waits = True
     await entered(desk)
@@ -134,6 +135,7 @@ async def test_a_stop_in_doubt_is_replaced_within_seconds(
 
 async def test_a_stop_that_turns_up_after_its_position_was_closed_is_taken_away() -> None:
     desk = LiveDesk(script=leaving(spot()).script, exit_plan=STOP)
+    desk.venue.locks = False
     desk.venue.script.submits = [Answer.OK, Answer.LATE]
     desk.venue.script.proof_waits = True
     await entered(desk)

@@ -28,6 +28,7 @@ from engine.ports import (
     BarsClosed,
     ConnectionChanged,
     DeadManTimer,
+    ExitStyle,
     FillReported,
     FlowReported,
     KeyAudit,
@@ -108,7 +109,7 @@ class SimulatedVenue:
         self.capabilities = VenueCapabilities(
             # Where a fee comes on top, a quote amount would be overspent by it.
             quote_quantity=all(one.is_spot and one.fees_in_received for one in exchange.markets),
-            linked_exits=False,
+            exits=ExitStyle.ONE_AT_A_TIME if self._is_spot else ExitStyle.SIDE_BY_SIDE,
             stop_orders=True,
             reduce_only=not self._is_spot,
             dead_man=DeadManTimer.NONE if self._is_spot else DeadManTimer.SPARES_STOPS,

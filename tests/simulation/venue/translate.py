@@ -25,6 +25,7 @@ from engine.errors import (
     InsufficientFunds,
     OrderRefused,
     RequestRefused,
+    StopWouldTrigger,
     TradingError,
     UnknownInstrument,
 )
@@ -93,6 +94,7 @@ _REFUSALS: dict[RejectReason, type[TradingError]] = {
     RejectReason.MIN_NOTIONAL: BelowMinimum,
     RejectReason.PRICE_FILTER: BelowMinimum,
     RejectReason.UNKNOWN_SYMBOL: UnknownInstrument,
+    RejectReason.WOULD_TRIGGER: StopWouldTrigger,
     RejectReason.MARKET_HALTED: RequestRefused,
 }
 

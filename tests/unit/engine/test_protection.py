@@ -10,6 +10,7 @@ from engine.domain.orders import Order, OrderState
 from engine.domain.policies import ExitPlan, TakeProfit
 from engine.domain.records import ExitPlanState
 from engine.execution.protection import ProtectionChange, is_protected, protect
+from engine.ports import ExitStyle
 from tests.unit.engine.values import MINUTE, NOON, SPOT, D, plan_state
 
 PLAN = ExitPlan(stop=D("0.05"), take_profits=(TakeProfit(distance=D("0.1"), fraction=D("0.5")),))
@@ -21,10 +22,10 @@ def diff(
     working: list[Order],
     *,
     minute: int = 0,
-    hold_targets: bool = True,
+    style: ExitStyle = ExitStyle.LINKED,
 ) -> ProtectionChange:
     now = NOON + minute * MINUTE
-    return protect(state, quantity, working, SPOT, now=now, hold_targets=hold_targets)
+    return protect(state, quantity, working, SPOT, now=now, style=style)
 
 
 def carried_out(change: ProtectionChange, working: list[Order]) -> list[Order]:
@@ -40,8 +41,8 @@ def test_a_fresh_position_gets_its_stop_and_its_target() -> None:
     assert (target.limit_price, target.quantity, target.group_id) == (110, 5, stop.group_id)
 
 
-def test_targets_are_held_only_where_the_venue_links_exits() -> None:
-    [only] = diff(plan_state(PLAN), D(10), [], hold_targets=False).place
+def test_targets_rest_only_where_they_can_beside_the_stop() -> None:
+    [only] = diff(plan_state(PLAN), D(10), [], style=ExitStyle.ONE_AT_A_TIME).place
     assert only.trigger_price == 95
 
 
@@ -58,14 +59,14 @@ def test_a_stop_that_is_being_cancelled_protects_nothing() -> None:
     working = carried_out(diff(state, D(10), []), [])
     going = [replace(o, state=OrderState.CANCEL_PENDING) for o in working]
     assert len(diff(state, D(10), going, minute=1).place) == 1
-    assert not is_protected(state, D(10), going)
-    assert is_protected(state, D(10), working)
+    assert not is_protected(state, D(10), going, SPOT)
+    assert is_protected(state, D(10), working, SPOT)
 
 
 def test_a_partly_covered_position_is_unprotected() -> None:
     state = plan_state(ExitPlan(stop=D("0.05")))
     working = carried_out(diff(state, D(6), []), [])
-    assert not is_protected(state, D(10), working)
+    assert not is_protected(state, D(10), working, SPOT)
 
 
 def test_a_closed_position_needs_no_exits() -> None:
@@ -103,6 +104,6 @@ def test_the_diff_applied_twice_places_and_cancels_nothing(
         again = diff(state, quantity, working, minute=minute)
         assert again == ProtectionChange()
         if quantity:
-            assert is_protected(state, quantity, working)
+            assert is_protected(state, quantity, working, SPOT)
         else:
             assert working == []

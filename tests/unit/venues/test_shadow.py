@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from engine.domain.orders import Order, OrderState
 from engine.errors import OrderNotFound
-from engine.ports import ConnectionChanged, Venue, VenueCapabilities
+from engine.ports import ConnectionChanged, ExitStyle, Venue, VenueCapabilities
 from engine.venues.shadow import NOT_SENT, ShadowVenue
 from tests.fakes.clocks import FakeWallClock
 from tests.fakes.markets import BTC, MINUTE, OPENS_AT, order
@@ -41,7 +41,7 @@ class RecordingVenue:
     """An inner venue that answers every call with a token, and remembers it."""
 
     capabilities = VenueCapabilities(
-        quote_quantity=False, linked_exits=False, stop_orders=True, reduce_only=True
+        quote_quantity=False, exits=ExitStyle.SIDE_BY_SIDE, stop_orders=True, reduce_only=True
     )
 
     def __init__(self) -> None:

@@ -1,0 +1,113 @@
+"""How an exit goes out where exits are in each other's way, or the venue's net is not behind it."""
+
+from collections.abc import Container, Iterable
+from dataclasses import replace
+from decimal import Decimal
+
+from engine.domain.ids import ClientOrderId, digest_id
+from engine.domain.instruments import Instrument
+from engine.domain.money import ZERO, exact
+from engine.domain.orders import (
+    Order,
+    OrderPurpose,
+    OrderSide,
+    OrderState,
+    OrderType,
+    TimeInForce,
+)
+from engine.ports import ExitStyle
+
+
+def style_of(style: ExitStyle, quantity: Decimal, net: Decimal) -> ExitStyle:
+    """Return how the exits of a book's position get along.
+
+    Reduce-only is computed against the venue's net (SEMANTICS 1). Where other books hold the
+    opposite, it does not keep this book's exits from selling twice: they go one at a time, plain.
+
+    Args:
+        style: The venue's.
+        quantity: Of the book's position, signed.
+        net: Of all books of the instrument, signed.
+    """
+    if style is not ExitStyle.SIDE_BY_SIDE or is_backed(quantity, net):
+        return style
+    return ExitStyle.ONE_AT_A_TIME
+
+
+def is_backed(quantity: Decimal, net: Decimal) -> bool:
+    """Tell whether the venue's net can carry a reduce-only order for all of a book's position."""
+    with exact():
+        return not quantity or net.copy_sign(net * quantity) >= abs(quantity)
+
+
+def goes_at_once(order: Order) -> bool:
+    """Tell whether an order sells now, unlike one that rests to protect."""
+    if order.purpose.protects:
+        return order.order_type is OrderType.MARKET
+    return order.purpose is OrderPurpose.EXIT
+
+
+def under_way(orders: Iterable[Order], without: Container[ClientOrderId] = ()) -> Decimal:
+    """Return what open exits are about to sell.
+
+    One in doubt counts as unfilled: what protects the position does not rely on it.
+    """
+    with exact():
+        return sum(
+            (
+                order.leaves_quantity
+                for order in orders
+                if goes_at_once(order)
+                and order.state is not OrderState.UNKNOWN
+                and order.client_order_id not in without
+            ),
+            ZERO,
+        )
+
+
+def cleared(
+    order: Order, free: Decimal, net: Decimal, instrument: Instrument, *, splits: bool
+) -> tuple[Order, ...]:
+    """Return what goes out of an exit whose way is clear: nothing where nothing is left to sell.
+
+    It goes at the market: a limit that rests would keep the stop from resting.
+
+    Args:
+        free: What of the book's position nothing else sells; unsigned.
+        net: Of all books of the instrument, signed.
+        splits: What shrinks the venue's net goes reduce-only, the rest plain.
+    """
+    size = instrument.round_quantity(min(order.quantity, free))
+    if size <= 0:
+        return ()
+    whole = replace(
+        order,
+        quantity=size,
+        order_type=OrderType.MARKET,
+        limit_price=None,
+        time_in_force=TimeInForce.GTC,
+        expires_at=None,
+    )
+    if not splits:
+        return (whole,)
+    with exact():
+        shrinks = min(max(-net * order.side.sign, ZERO), size)
+        rest = size - shrinks
+    if not rest:
+        return (whole,)
+    price = order.reference_price
+    small = price is not None and any(instrument.is_dust(q, price) for q in (shrinks, rest))
+    if not shrinks or small:
+        return (replace(whole, reduce_only=False),)
+    plain = replace(
+        whole,
+        client_order_id=ClientOrderId(digest_id("oc", order.client_order_id, "rest")),
+        quantity=rest,
+        reduce_only=False,
+    )
+    return (replace(whole, quantity=shrinks), plain)
+
+
+def closes(order: Order, quantity: Decimal) -> bool:
+    """Tell whether an order shrinks a position of signed `quantity`."""
+    return (order.side is OrderSide.SELL) is (quantity > 0) and bool(quantity)

@@ -1,0 +1,229 @@
+"""Exits on their way: where a resting stop locks what it sells, it makes room first.
+
+The intent is committed, then the stop is cancelled; on the venue's word that it has ended the
+exit goes out for what is still held, and the stop for the rest is placed. Whatever ends in
+between - a refusal, a crash, the stop's own fill - leads back to the stop.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
+
+from engine.desk.closing import closable
+from engine.desk.state import Changes, Desk, PlanKey
+from engine.domain.ids import ClientOrderId
+from engine.domain.money import ZERO, exact
+from engine.domain.orders import Order, OrderState
+from engine.execution.leaving import (
+    cleared,
+    closes,
+    goes_at_once,
+    is_backed,
+    style_of,
+    under_way,
+)
+from engine.execution.requests import Accepted, Refused, look_up
+from engine.handlers.orders import Orders
+from engine.ports import ExitStyle
+
+_NOTHING_LEFT = "nothing is left to close; nothing was sent"
+_NOT_FIRST = "the exit before it waits for the venue's word; nothing was sent"
+
+
+def key_of(order: Order) -> PlanKey:
+    """Return the position that an order is of."""
+    return (order.book_id, order.instrument_id, order.position_side)
+
+
+class Exits:
+    """Sends exits the way that their venue takes them.
+
+    Args:
+        restore: Brings the protective orders of a position in line with its plan.
+    """
+
+    def __init__(
+        self, desk: Desk, orders: Orders, restore: Callable[[PlanKey], Awaitable[None]]
+    ) -> None:
+        self._desk = desk
+        self._orders = orders
+        self._restore = restore
+        self._waiting: dict[ClientOrderId, PlanKey] = {}  # intents, oldest first
+
+    # --- how things stand --------------------------------------------------------------------
+
+    def style(self, key: PlanKey) -> ExitStyle:
+        """Return how the exits of one position get along now."""
+        desk = self._desk
+        quantity = desk.position(key[0], key[1]).quantity
+        net = desk.ledger.net_quantity(key[1])
+        return style_of(desk.venue.capabilities.exits, quantity, net)
+
+    def is_backed(self, key: PlanKey) -> bool:
+        """Tell whether the venue's net is behind the position, where reduce-only needs it."""
+        desk = self._desk
+        if desk.venue.capabilities.exits is not ExitStyle.SIDE_BY_SIDE:
+            return True
+        return is_backed(desk.position(key[0], key[1]).quantity, desk.ledger.net_quantity(key[1]))
+
+    def held(self, key: PlanKey) -> Decimal:
+        """Return what of a position is still there to be sold, unsigned.
+
+        The smaller of ours and the venue's, less what exits have sold by the venue's word and
+        whose fills are not booked yet.
+        """
+        held = closable(self._desk, key[0], key[1])
+        with exact():
+            return max(held - self._owed(key), ZERO)
+
+    def _owed(self, key: PlanKey) -> Decimal:
+        owed = ZERO
+        for name, filled in self._orders.told.items():
+            order = self._desk.find_order(name)
+            if order is None or key_of(order) != key:
+                continue
+            if order.state.is_terminal or not goes_at_once(order):
+                owed += max(filled - order.filled_quantity, ZERO)
+        return owed
+
+    def leaving(self, key: PlanKey, changes: Changes) -> Decimal:
+        """Return what exits under way will sell of it; one that the venue defers is not."""
+        return under_way(self._orders_of(key, changes), self._orders.unsent)
+
+    def _orders_of(self, key: PlanKey, changes: Changes) -> list[Order]:
+        orders = {o.client_order_id: o for o in self._desk.orders_of(key[0], key[1])}
+        orders |= {n: o for n, o in changes.orders.items() if key_of(o) == key}
+        return [order for order in orders.values() if not order.state.is_terminal]
+
+    # --- sending -----------------------------------------------------------------------------
+
+    async def send(self, orders: Sequence[Order]) -> tuple[Order, ...]:
+        """Send committed intents; those that a stop is in the way of go when it has ended.
+
+        Returns the orders as they stand: one that still waits is INTENDED.
+        """
+        locked = [order for order in orders if self._is_locked(order)]
+        if not locked:
+            return await self._orders.send(orders)
+        waited = dict.fromkeys(key_of(order) for order in locked)
+        for order in locked:
+            self._waiting[order.client_order_id] = key_of(order)
+        for key in waited:
+            await self._make_room(key)
+        late = [o for o in orders if o not in locked and key_of(o) in self._waiting.values()]
+        await self._give_up(late)
+        await self._orders.send([o for o in orders if o not in locked and o not in late])
+        return tuple(self._desk.find_order(o.client_order_id) or o for o in orders)
+
+    def _is_locked(self, order: Order) -> bool:
+        return goes_at_once(order) and self.style(key_of(order)) is ExitStyle.ONE_AT_A_TIME
+
+    async def _give_up(self, entries: Sequence[Order]) -> None:
+        """End entries that would overtake the exit which they were to follow."""
+        if not entries:
+            return
+        async with self._desk.section:
+            changes = Changes()
+            now = self._desk.clock.now()
+            for order in entries:
+                changes.order(order.moved(OrderState.CANCELLED, at=now, message=_NOT_FIRST))
+            await self._desk.commit(changes)
+
+    async def _make_room(self, key: PlanKey) -> None:
+        blockers = self._blockers(key)
+        if blockers:
+            await self._orders.cancel(blockers)
+            for order in blockers:
+                await self._hear(order)
+        await self.release(key)
+
+    def _blockers(self, key: PlanKey) -> list[Order]:
+        """Return what rests for the position and locks what it would sell."""
+        told = self._orders.told
+        return [
+            order
+            for order in self._desk.protective_orders(key)
+            if not goes_at_once(order) and told.get(order.client_order_id, ZERO) < order.quantity
+        ]
+
+    async def hear(self, orders: Sequence[Order]) -> None:
+        """Ask what became of orders whose cancel was asked for: an answer is not yet an end."""
+        for order in orders:
+            await self._hear(order)
+
+    async def _hear(self, order: Order) -> None:
+        desk = self._desk
+        current = desk.orders.get(order.client_order_id)
+        if current is None or current.state is not OrderState.CANCEL_PENDING:
+            return
+        if current.client_order_id in self._orders.uncancelled:
+            return  # the venue has not taken the cancel yet
+        match await look_up(desk.venue, current):
+            case Accepted(report):
+                await self._orders.reported(report)
+            case Refused(message):
+                ended = desk.orders.get(order.client_order_id)
+                if ended is not None and ended.state is OrderState.CANCEL_PENDING:
+                    now = desk.clock.now()
+                    moved = ended.moved(OrderState.CANCELLED, at=now, message=message)
+                    await self._orders.settle(moved)
+            case _:
+                return
+
+    def waits(self, key: PlanKey) -> bool:
+        """Tell whether an exit of the position waits for its stop to end."""
+        return key in self._waiting.values()
+
+    async def release(self, key: PlanKey) -> None:
+        """Send what has waited, once nothing locks it, for what is still held; protect the rest."""
+        desk = self._desk
+        if not self.waits(key) or self._blockers(key):
+            return
+        async with desk.section:
+            if self._blockers(key):
+                return
+            changes = Changes()
+            ready: list[Order] = []
+            names = [name for name, waiting in self._waiting.items() if waiting == key]
+            for name in names:
+                order = desk.orders.get(name)
+                if order is not None and order.state is OrderState.INTENDED:
+                    ready += self._cleared(order, changes)
+                del self._waiting[name]
+            await desk.commit(changes)
+        await self._orders.send(ready)
+        if names:
+            await self._restore(key)
+
+    def _cleared(self, order: Order, changes: Changes) -> tuple[Order, ...]:
+        """Inside the section: note what of an exit goes out, or that nothing of it does."""
+        desk = self._desk
+        key = key_of(order)
+        instrument = desk.instruments[order.instrument_id]
+        later = {*self._waiting, order.client_order_id, *self._orders.unsent}
+        with exact():
+            free = self.held(key) - under_way(self._orders_of(key, changes), later)
+        position = desk.position(order.book_id, order.instrument_id).quantity
+        out: tuple[Order, ...] = ()
+        if closes(order, position):
+            net = desk.ledger.net_quantity(order.instrument_id)
+            splits = desk.venue.capabilities.exits is ExitStyle.SIDE_BY_SIDE
+            out = cleared(order, free, net, instrument, splits=splits)
+        for part in out:
+            changes.order(part)
+        if not out:
+            now = desk.clock.now()
+            changes.order(order.moved(OrderState.CANCELLED, at=now, message=_NOTHING_LEFT))
+        return out
+
+    async def press(self) -> None:
+        """Ask again for what waiting exits wait for; by the second."""
+        desk = self._desk
+        for name in [n for n in self._waiting if n not in desk.orders]:
+            del self._waiting[name]
+        for key in dict.fromkeys(self._waiting.values()):
+            if desk.activity.is_asking(key[1]):
+                continue
+            again = [o for o in self._blockers(key) if o.is_working]
+            await self._orders.cancel(again)
+            await self.hear(self._blockers(key))
+            await self.release(key)

@@ -1,0 +1,106 @@
+"""The scripted exchange in a process of its own, telling when bars closed and orders came.
+
+    python -m benchmarks.exchange SYMBOLS ORDERS
+
+It prints its address, and runs until its standard input ends. ORDERS resting buys, ids "bench-N",
+lie over the symbols from the start. GET /bench tells, in seconds of the machine's monotonic clock,
+when bars had closed and their frames were handed over, and when orders came; and how many signed
+requests came in all.
+"""
+
+import asyncio
+import sys
+import time
+from decimal import Decimal
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from sandbox.exchange.core import Exchange, Liquidity, OrderRequest, spot
+from sandbox.exchange.core.kinds import OrderType, Side, Wallet
+from sandbox.exchange.server import ExchangeServer, ServerSettings, wall_ms
+
+ACCOUNT = "bench"
+KEY = "benchKey000000000000000000000000"
+SECRET = "benchSecret000000000000000000000"
+PRICE = 100
+_MINUTE_MS = 60_000
+
+
+class TellingServer(ExchangeServer):
+    """Notes the times that the benchmark asks for."""
+
+    def __init__(self, exchange: Exchange, settings: ServerSettings) -> None:
+        super().__init__(exchange, settings)
+        self.closed: list[float] = []
+        self.ordered: list[float] = []
+        self.signed = 0
+
+    def move_to(self, to_ms: int) -> None:
+        before = self.exchange.now_ms
+        super().move_to(to_ms)
+        if before // 1000 != self.exchange.now_ms // 1000:
+            self.closed.append(time.perf_counter())
+
+    def make_app(self) -> web.Application:
+        app = super().make_app()
+        app.middlewares.append(self._note)
+        app.router.add_get("/bench", self._tell)
+        return app
+
+    @web.middleware
+    async def _note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        came = time.perf_counter()
+        if "signature" in request.query_string or request.method == "POST":
+            self.signed += 1
+        if request.method == "POST" and request.path.endswith("/order"):
+            self.ordered.append(came)
+        return await handler(request)
+
+    async def _tell(self, request: web.Request) -> web.Response:
+        facts = {"closed": self.closed, "ordered": self.ordered, "signed": self.signed}
+        return web.json_response(facts)
+
+
+def exchange_of(symbols: int, orders: int) -> Exchange:
+    """Return spot markets at about PRICE, deep enough, with bars of one second."""
+    crowd = Liquidity(points_per_minute=60, volatility=0.0001, level_size=Decimal(10_000))
+    markets = [
+        spot(
+            f"S{number:03}USDT",
+            f"S{number:03}",
+            "USDT",
+            start_price=Decimal(PRICE),
+            shows_seconds=True,
+            liquidity=crowd,
+        )
+        for number in range(symbols)
+    ]
+    start = wall_ms() // _MINUTE_MS * _MINUTE_MS
+    exchange = Exchange(markets, seed=1, start_ms=start, warm_up_minutes=3)
+    exchange.advance(wall_ms())
+    exchange.accounts.open(ACCOUNT)
+    exchange.accounts.add_key(ACCOUNT, KEY, SECRET)
+    exchange.hands.deposit(ACCOUNT, "USDT", Decimal(100_000_000), Wallet.SPOT)
+    for number in range(orders):
+        request = OrderRequest(
+            symbol=markets[number % symbols].symbol,
+            side=Side.BUY,
+            order_type=OrderType.LIMIT,
+            quantity=Decimal(1),
+            price=Decimal(PRICE // 2),
+            client_order_id=f"bench-{number}",
+        )
+        exchange.orders.submit(ACCOUNT, request)
+    return exchange
+
+
+async def _serve(symbols: int, orders: int) -> None:
+    settings = ServerSettings(pump_every_s=0.02, limits_enforced=False)
+    async with TellingServer(exchange_of(symbols, orders), settings) as server:
+        print(server.http, flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(*(int(text) for text in sys.argv[1:3])))

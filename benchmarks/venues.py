@@ -1,0 +1,212 @@
+"""The service at an exchange, over the unmodified ccxt client: latency, restart, memory.
+
+The scripted exchange runs in a process of its own, the service as `outcry run` starts it.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import yaml
+
+from benchmarks.demo import family
+from benchmarks.exchange import KEY, PRICE, SECRET
+from benchmarks.table import Row, percentile, spread
+from engine.domain.ids import AccountId, BookId, ClientOrderId, InstrumentId
+from engine.domain.orders import Order, OrderPurpose, OrderSide, OrderState, OrderType
+from engine.storage.sql.storage import SqlStorage
+
+SYMBOLS = 10
+ORDERS = 1000
+_ACCOUNT = "bench"
+_TRADES_FOR_SECONDS = 40
+_STRATEGIES = Path(__file__).with_name("strategies")
+
+
+@contextmanager
+def _exchange(orders: int) -> Iterator[str]:
+    """Run the exchange; yield its address."""
+    command = [sys.executable, "-m", "benchmarks.exchange", str(SYMBOLS), str(orders)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+    finally:
+        process.communicate()
+
+
+@contextmanager
+def _service(folder: Path, http: str) -> Iterator[tuple["subprocess.Popen[str]", float]]:
+    """Run the service; yield it and how many seconds it took to be ready."""
+    began = time.perf_counter()
+    with (folder / "log").open("a") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "outcry", "run", "--config", str(folder / "outcry.yaml")],
+            env=_environment(folder, http),
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+    try:
+        assert process.stdout is not None
+        if "ready" not in process.stdout.readline():
+            raise RuntimeError((folder / "log").read_text()[-2000:])
+        yield process, time.perf_counter() - began
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+
+
+def _environment(folder: Path, http: str) -> Mapping[str, str]:
+    return {
+        **{name: text for name, text in os.environ.items() if not name.startswith("OUTCRY_")},
+        "OUTCRY_DATA_DIR": str(folder / "var"),
+        "OUTCRY_VENUE__KEY": KEY,
+        "OUTCRY_VENUE__SECRET": SECRET,
+        "OUTCRY_VENUE__URLS": json.dumps(
+            {"rest": f"{http}/{{host}}", "ws": f"{http.replace('http', 'ws')}/{{host}}"}
+        ),
+    }
+
+
+def _configure(folder: Path, *, start: bool) -> None:
+    names = [f"S{number:03}" for number in range(SYMBOLS)]
+    settings = {
+        "account": {"id": _ACCOUNT, "mode": "testnet", "reporting": "USDT"},
+        "venue": {"exchange": "binance", "market": "spot"},
+        "strategies": {"folder": str(_STRATEGIES)},
+        "web": {"port": 0},
+        "runs": [
+            {
+                "name": name,
+                "strategy": "alternate",
+                "symbols": [f"{name}/USDT"],
+                "timeframe": "1s",
+                "capital": 10_000,
+                "start": start,
+            }
+            for name in names
+        ],
+    }
+    (folder / "outcry.yaml").write_text(yaml.safe_dump(settings))
+
+
+def _told(http: str) -> dict[str, list[float]]:
+    with urllib.request.urlopen(f"{http}/bench") as answer:  # noqa: S310 (our own, on loopback)
+        facts: dict[str, list[float]] = json.load(answer)
+    return facts
+
+
+# --- bar close to order, memory ---------------------------------------------------------------
+
+
+def _latencies() -> tuple[list[float], list[float], float]:
+    """Return every order's and each close's last order's latency in ms, and resident MB."""
+    with tempfile.TemporaryDirectory() as name, _exchange(0) as http:
+        folder = Path(name)
+        _configure(folder, start=True)
+        with _service(folder, http) as (process, _):
+            time.sleep(_TRADES_FOR_SECONDS)
+            facts = _told(http)
+            resident = family(process.pid)["main process"][0]
+    closed = facts["closed"]
+    by_close: dict[int, list[float]] = {}
+    for at in facts["ordered"]:
+        number = bisect_right(closed, at) - 1
+        by_close.setdefault(number, []).append((at - closed[number]) * 1000)
+    every = [sample for samples in by_close.values() for sample in samples]
+    return every, [max(samples) for samples in by_close.values()], resident
+
+
+# --- restart ----------------------------------------------------------------------------------
+
+
+async def _remember(folder: Path) -> None:
+    """Store the orders that rest at the exchange as a crash of ours would have left them."""
+    now = datetime.now(UTC) - timedelta(minutes=1)
+    url = f"sqlite+aiosqlite:///{folder / 'var' / 'outcry.db'}"
+    async with SqlStorage(url) as storage, storage.unit_of_work() as uow:
+        for number in range(ORDERS):
+            symbol = f"S{number % SYMBOLS:03}"
+            order = Order(
+                client_order_id=ClientOrderId(f"bench-{number}"),
+                account_id=AccountId(_ACCOUNT),
+                book_id=BookId(f"run.{symbol.casefold()}"),
+                instrument_id=InstrumentId(f"{symbol}/USDT"),
+                side=OrderSide.BUY,
+                order_type=OrderType.LIMIT,
+                quantity=Decimal(1),
+                limit_price=Decimal(PRICE // 2),
+                purpose=OrderPurpose.ENTRY,
+                ts_init=now,
+                ts_last=now,
+            )
+            await uow.orders.save(order)
+        await uow.commit()
+
+
+async def _working(folder: Path) -> int:
+    url = f"sqlite+aiosqlite:///{folder / 'var' / 'outcry.db'}"
+    async with SqlStorage(url) as storage, storage.unit_of_work() as uow:
+        orders = await uow.orders.open(AccountId(_ACCOUNT))
+    return sum(order.state is OrderState.ACKNOWLEDGED for order in orders)
+
+
+def _restart() -> tuple[float, int]:
+    """Return seconds from the start of the process to ready, and the signed requests made."""
+    with tempfile.TemporaryDirectory() as name, _exchange(ORDERS) as http:
+        folder = Path(name)
+        _configure(folder, start=False)
+        with _service(folder, http):
+            pass
+        asyncio.run(_remember(folder))
+        before = int(str(_told(http)["signed"]))
+        with _service(folder, http) as (_, elapsed):
+            requests = int(str(_told(http)["signed"])) - before
+        working = asyncio.run(_working(folder))
+    if working != ORDERS:
+        raise RuntimeError(f"{working} working orders instead of {ORDERS}")
+    return elapsed, requests
+
+
+def measure() -> list[Row]:
+    every, last, resident = _latencies()
+    elapsed, requests = _restart()
+    return [
+        Row(
+            what=f"bar closed at the exchange -> order received there, {SYMBOLS} symbols, ccxt",
+            target="p99 < 10 ms",
+            measured=spread(every),
+            reached=percentile(every, 0.99) < 10,
+        ),
+        Row(
+            what="the same, last order of each close",
+            target="",
+            measured=spread(last),
+            reached=None,
+        ),
+        Row(
+            what=f"start at an exchange with {ORDERS:,} open orders -> reconciled and trading",
+            target="< 5 s",
+            measured=f"{elapsed:.2f} s, {requests} signed requests",
+            reached=elapsed < 5 and requests <= 10,
+        ),
+        Row(
+            what=f"resident memory, main process with one ccxt venue, {SYMBOLS} symbols",
+            target="< 200 MB",
+            measured=f"{resident:.0f} MB",
+            reached=resident < 200,
+        ),
+    ]

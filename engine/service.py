@@ -49,6 +49,7 @@ from engine.handlers.reconciling import Reconciler
 from engine.handlers.reporting import Reporting
 from engine.handlers.runs import Runs
 from engine.handlers.saying import Saying
+from engine.handlers.standing import Standing
 from engine.handlers.startup import Startup
 from engine.ports import (
     BarsClosed,
@@ -116,7 +117,8 @@ class EngineService:
         self._dead_man = DeadMan(desk, seconds=settings.dead_man_seconds)
         self._protection = Protection(desk, self._orders, self._dead_man.before_stop)
         netting = Netting(desk, self._protection)
-        self._fills = Fills(desk, self._orders, self._protection, netting)
+        self._standing = Standing(desk, self._orders, self._protection.exits)
+        self._fills = Fills(desk, self._orders, self._protection, netting, self._standing)
         self._flows = Flows(desk, netting)
         self._runs = Runs(desk, self._orders, self._protection)
         self._positions = Positions(desk, self._orders, self._protection.exits)
@@ -206,6 +208,7 @@ class EngineService:
         ]
         if not self.desk.venue.capabilities.replayed:
             wanted.append(("watch", 1, self._watch))
+            wanted.append(("standing targets", 1, self._standing.watch))
             wanted.append(("outages", 1, self._outages.watch))
             wanted.append(("gaps", _ASK_FOR_GAPS_SECONDS, self._feeds.retry))
         if settings.dead_man_seconds:

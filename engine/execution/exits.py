@@ -116,14 +116,19 @@ def _joined(ladder: list[WantedExit], instrument: Instrument) -> list[WantedExit
     return [*(kept if large else ()), replace(last, quantity=total)]
 
 
-def reached(exits: tuple[WantedExit, ...], bar: Bar, sign: int) -> tuple[WantedExit, ...]:
+def reached(
+    exits: tuple[WantedExit, ...], bar: Bar, sign: int, *, whole: bool
+) -> tuple[WantedExit, ...]:
     """Return the rungs whose price a closed bar has reached, nearest first.
 
     Args:
         exits: As `wanted_exits` gives them.
         sign: +1 for a long position: its high counts; -1 for a short one: its low.
+        whole: The position lived in all of the bar; otherwise only its close counts.
     """
-    best = bar.high if sign > 0 else bar.low
+    best = bar.close
+    if whole:
+        best = bar.high if sign > 0 else bar.low
     return tuple(e for e in exits if not e.is_stop and (best - e.price) * sign >= ZERO)
 
 

@@ -21,7 +21,7 @@ from engine.handlers.feeds import Feeds
 from engine.handlers.orders import Orders
 from engine.handlers.protection import Protection, ProtectiveOrders
 from engine.handlers.runs import Runs
-from engine.portfolio.sizing import BookState, SizingRules
+from engine.handlers.standing import book_state, sizing_rules
 from engine.portfolio.sizing import changes as sized
 from engine.ports import BarsClosed, Evaluation
 
@@ -39,10 +39,7 @@ class BarCloses:
         self._feeds = feeds
         self._active: dict[tuple[InstrumentId, Timeframe], tuple[RunId, ...]] = {}
         self._active_of: dict[RunId, Run] = {}
-        self._rules = SizingRules(
-            allow_short=desk.account.allow_short,
-            spend_quote=desk.venue.capabilities.quote_quantity,
-        )
+        self._rules = sizing_rules(desk)
 
     async def closed(self, message: BarsClosed) -> None:
         """Take in the bars of one instant."""
@@ -223,22 +220,14 @@ class BarCloses:
     def _intents(self, run: Run, signal: Signal, target: Decimal, changes: Changes) -> list[Order]:
         desk = self._desk
         instrument = desk.instruments[signal.instrument_id]
-        price, rate = desk.price(instrument.id), desk.rate(instrument)
-        equity = desk.run_equity(run)
-        if price is None or rate is None or equity is None:
+        book = book_state(desk, run, instrument)
+        if book is None:
             return []
-        book = BookState(
-            quantity=desk.position(run.book_id, instrument.id).quantity,
-            equity=equity,
-            cash=desk.run_cash(run),
-            price=price,
-            rate=rate,
-        )
         steps = sized(target, signal.unit, book, instrument, self._rules)
         held = closable(desk, run.book_id, instrument.id)
         steps = tuple(at_most(held, step) if step.reduces else step for step in steps)
         steps = tuple(step for step in steps if step.quantity and (step.reduces or run.may_enter))
-        orders = build_orders(steps, self._context(run, signal, price)) if steps else ()
+        orders = build_orders(steps, self._context(run, signal, book.price)) if steps else ()
         return self._orders.check(orders, changes, from_person=False)
 
     def _context(self, run: Run, signal: Signal, price: Decimal) -> IntentContext:

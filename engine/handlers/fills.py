@@ -1,7 +1,7 @@
 """A fill arrived: book it once, tell it, and bring the position's protection in line."""
 
-from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 
 import structlog
 
@@ -16,11 +16,13 @@ from engine.domain.money import exact
 from engine.domain.orders import Fill, FillCause, Order, OrderPurpose, OrderState
 from engine.domain.policies import ExitPlan
 from engine.domain.records import ExitPlanState
-from engine.execution.exits import next_target, opened, resized, stop_level
+from engine.execution.exits import next_target, opened, resized, rung_taken, stop_level
 from engine.handlers.netting import Netting
 from engine.handlers.orders import Orders
 from engine.handlers.protection import Protection, ProtectiveOrders
 from engine.handlers.runs import stopped_when_flat
+from engine.handlers.standing import Standing
+from engine.ports import ExitStyle
 
 _LIQUIDATIONS = frozenset({FillCause.LIQUIDATION, FillCause.DELEVERAGING})
 
@@ -31,12 +33,18 @@ class Fills:
     """Books fills: in whatever state the order is, once, whoever reports them."""
 
     def __init__(
-        self, desk: Desk, orders: Orders, protection: Protection, netting: Netting
+        self,
+        desk: Desk,
+        orders: Orders,
+        protection: Protection,
+        netting: Netting,
+        standing: Standing,
     ) -> None:
         self._desk = desk
         self._orders = orders
         self._protection = protection
         self._netting = netting
+        self._standing = standing
 
     async def book(self, fill: Fill) -> bool:
         """Book one fill with everything that follows from it in one commit.
@@ -76,6 +84,8 @@ class Fills:
             desk.outside.wanted = desk.outside.wanted or bool(desk.outside.open)
         await self._protection.exits.release(key)
         await self._netting.carry_out(adjustments)
+        if order is not None:
+            await self._standing.filled(order, fill)
         return True
 
     def is_due(self, fill: Fill, order: Order | None) -> bool:
@@ -231,7 +241,7 @@ class Fills:
         if state is None or flipped:
             return self._new_plan(key, order)
         if order is not None and order.purpose is OrderPurpose.TAKE_PROFIT:
-            return self._rung_taken(state, order)
+            return self._rung_taken(state, order, position.quantity)
         if abs(position.quantity) > abs(state.entry_quantity):
             return resized(state, position.quantity, position.average_price)
         return state
@@ -281,10 +291,15 @@ class Fills:
         loaded = None if run is None else desk.loaded.get(run.id)
         return ExitPlan() if loaded is not None and loaded.adjusts else None
 
-    def _rung_taken(self, state: ExitPlanState, order: Order) -> ExitPlanState:
+    def _rung_taken(self, state: ExitPlanState, order: Order, left: Decimal) -> ExitPlanState:
         """Count a rung of the ladder once all of it has filled."""
-        done = order.filled_quantity >= order.quantity
-        return replace(state, rungs_done=state.rungs_done + 1) if done else state
+        if order.filled_quantity < order.quantity:
+            return state
+        linked = self._desk.venue.capabilities.exits is ExitStyle.LINKED
+        with exact():
+            before = left - order.quantity * order.side.sign
+        instrument = self._desk.instruments[order.instrument_id]
+        return rung_taken(state, before, instrument, join_small=not linked)
 
     def _tell(
         self, fill: Fill, order: Order | None, key: PlanKey, booked: Booked, changes: Changes

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
@@ -35,7 +35,7 @@ class ProtectiveOrders:
 NOTHING_TO_DO = ProtectiveOrders()
 
 _REFUSALS = 3  # a stop that the venue has refused this often is left at the market
-_ENTRY_LAG = timedelta(seconds=5)  # a bar that began this long before the entry knows more than it
+_ENTRY_LAG = timedelta(seconds=5)  # a bar that began longer before the entry tells what it missed
 
 
 class Protection:
@@ -263,11 +263,10 @@ class Protection:
             return []
         desk = self._desk
         held, opened_at = self._held(key), desk.position(key[0], key[1]).opened_at
-        if opened_at is not None and bar.timestamp < opened_at - _ENTRY_LAG:
-            bar = replace(bar, high=bar.close, low=bar.close)  # the rest may be from before it
+        whole = opened_at is None or bar.timestamp >= opened_at - _ENTRY_LAG
         instrument = desk.instruments[key[1]]
         exits = wanted_exits(plan, held, instrument, join_small=True)
-        rungs = reached(exits, bar, 1 if held > 0 else -1)
+        rungs = reached(exits, bar, 1 if held > 0 else -1, whole=whole)
         under_way = [
             order
             for order in desk.protective_orders(key)

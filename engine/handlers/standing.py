@@ -1,0 +1,143 @@
+"""Targets act when they change; what fills after that is brought back to the one that stands.
+
+An entry may fill while its cancel is on its way, or be found filled after a restart. And the exit
+of a flat target may be refused, or end unfilled. Nothing here ever adds.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from engine.desk.closing import at_most, closable
+from engine.desk.state import Changes, Desk
+from engine.domain.accounts import TradingState
+from engine.domain.ids import InstrumentId, RunId
+from engine.domain.instruments import Instrument
+from engine.domain.money import ZERO
+from engine.domain.orders import Fill, Order, OrderPurpose
+from engine.domain.policies import DEFAULT_POLICY
+from engine.domain.runs import Run, StandingTarget
+from engine.execution.intents import IntentContext, build_orders
+from engine.execution.leaving import goes_at_once
+from engine.handlers.backoff import Backoff
+from engine.handlers.exits import Exits
+from engine.handlers.orders import Orders
+from engine.portfolio.sizing import BookState, SizingRules
+from engine.portfolio.sizing import changes as sized
+
+
+def book_state(desk: Desk, run: Run, instrument: Instrument) -> BookState | None:
+    """Return what sizing may use of a run; None while something has no price."""
+    price, rate = desk.price(instrument.id), desk.rate(instrument)
+    equity = desk.run_equity(run)
+    if price is None or rate is None or equity is None:
+        return None
+    return BookState(
+        quantity=desk.position(run.book_id, instrument.id).quantity,
+        equity=equity,
+        cash=desk.run_cash(run),
+        price=price,
+        rate=rate,
+    )
+
+
+def sizing_rules(desk: Desk) -> SizingRules:
+    return SizingRules(
+        allow_short=desk.account.allow_short,
+        spend_quote=desk.venue.capabilities.quote_quantity,
+    )
+
+
+class Standing:
+    """Shrinks positions that their runs' standing targets do not ask for."""
+
+    def __init__(self, desk: Desk, orders: Orders, exits: Exits) -> None:
+        self._desk = desk
+        self._orders = orders
+        self._exits = exits
+        self._rules = sizing_rules(desk)
+        self._patience: Backoff[tuple[RunId, InstrumentId]] = Backoff()
+
+    async def filled(self, order: Order, fill: Fill) -> None:
+        """Shrink what an entry has filled after its decision no longer stood."""
+        run = self._desk.runs.get(RunId(order.book_id))
+        standing = None if run is None else run.targets.get(order.instrument_id)
+        if run is None or standing is None or order.purpose is not OrderPurpose.ENTRY:
+            return
+        since = standing.bar_time + run.timeframe.delta
+        if order.ts_init < since or self._is_flat(standing):
+            await self._shrink(run, order.instrument_id, f"fill {fill.key}")
+
+    async def watch(self, due: datetime) -> None:
+        """Close what a run holds though its target is flat; less and less often if it fails."""
+        desk = self._desk
+        for run in list(desk.runs.values()):
+            for instrument_id, standing in run.targets.items():
+                key = (run.id, instrument_id)
+                if not self._is_flat(standing) or instrument_id in run.wait_for_change:
+                    continue
+                if not self._can_be_sold(run, instrument_id):
+                    self._patience.forget(key)
+                elif not self._is_leaving(run, instrument_id) and self._patience.is_due(
+                    key, desk.wall.now()
+                ):
+                    cause = f"flat since {standing.bar_time.isoformat()} at {due.isoformat()}"
+                    await self._shrink(run, instrument_id, cause)
+
+    def _is_flat(self, standing: StandingTarget) -> bool:
+        return not standing.target or (standing.target < 0 and not self._rules.allow_short)
+
+    def _can_be_sold(self, run: Run, instrument_id: InstrumentId) -> bool:
+        desk = self._desk
+        price = desk.price(instrument_id)
+        held = closable(desk, run.book_id, instrument_id)
+        return (
+            bool(held)
+            and price is not None
+            and not desk.instruments[instrument_id].is_dust(held, price)
+        )
+
+    def _is_leaving(self, run: Run, instrument_id: InstrumentId) -> bool:
+        return any(goes_at_once(o) for o in self._desk.orders_of(run.book_id, instrument_id))
+
+    async def _shrink(self, run: Run, instrument_id: InstrumentId, cause: str) -> None:
+        desk = self._desk
+        if desk.trading_state is TradingState.HALTED:
+            return  # killed: what is open is kept, until a person says otherwise
+        async with desk.section:
+            if self._is_leaving(run, instrument_id):
+                return
+            changes = Changes()
+            current = desk.runs[run.id]
+            ready = self._intents(current, instrument_id, cause, changes)
+            await desk.commit(changes)
+        await self._exits.send(ready)
+
+    def _intents(
+        self, run: Run, instrument_id: InstrumentId, cause: str, changes: Changes
+    ) -> Sequence[Order]:
+        desk = self._desk
+        instrument = desk.instruments[instrument_id]
+        standing = run.targets.get(instrument_id)
+        book = book_state(desk, run, instrument)
+        if standing is None or book is None:
+            return ()
+        held = closable(desk, run.book_id, instrument_id)
+        steps = [
+            at_most(held, step)
+            for step in sized(standing.target, standing.unit, book, instrument, self._rules)
+            if step.reduces
+        ]
+        context = IntentContext(
+            account_id=desk.account.id,
+            book_id=run.book_id,
+            instrument=instrument,
+            cause=cause,
+            now=desk.clock.now(),
+            price=book.price,
+            policy=DEFAULT_POLICY,
+            reason=standing.tag or "signal",
+            group_id=desk.group(run.book_id, instrument_id),
+        )
+        orders = build_orders([step for step in steps if step.quantity > ZERO], context)
+        new = [order for order in orders if desk.find_order(order.client_order_id) is None]
+        return self._orders.check(new, changes, from_person=False)

@@ -157,8 +157,7 @@ class Wire:
     def _go_wrong(self, request: _Request, fault: Fault) -> None:
         effect, delay = fault.effect, fault.delay_ms / 1000
         now = self._loop.time()
-        # Every symbol's: a process that waits for one answer may do nothing else meanwhile.
-        self._disturbances.note("", now + request.limit + delay + _SOON)
+        self._disturbances.note(request.symbol, now + request.limit + delay + _SOON)
         if effect in _REFUSED_BY_THE_DOOR:
             said = NotDone(_REFUSED_BY_THE_DOOR[effect])
             self._reply(request, self._latency(), error=said)

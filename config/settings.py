@@ -214,8 +214,9 @@ class VenueSettings(Section):
     """For exchanges that ask for one. Only from the environment: OUTCRY_VENUE__PASSPHRASE."""
     passphrase_file: Path | None = None
     """A file that holds it, instead."""
-    position_mode: Literal["one_way", "hedge"] = "one_way"
-    """What the account must be set to there; read and compared, never switched."""
+    position_mode: Literal["one_way"] = "one_way"
+    """What the account must be set to there; read and compared, never switched. Hedge mode is not
+    traded."""
     margin_mode: Literal["cross", "isolated"] = "cross"
     """What every traded perpetual must be set to there; read and compared, never switched."""
     leverage: Annotated[Decimal, BeforeValidator(_exact), Field(ge=1)] = Decimal(1)

@@ -86,7 +86,7 @@ def ccxt_settings(
         terms=Terms(
             leverage=Decimal(given.leverage),
             margin_mode=MarginMode(given.margin_mode),
-            hedged=given.position_mode == "hedge",
+            hedged=False,
         ),
         key_policy=_key_policy(settings),
         urls=given.urls,

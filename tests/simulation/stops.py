@@ -128,7 +128,9 @@ class StopWatch:
                 continue
             side = OrderSide.SELL if quantity > 0 else OrderSide.BUY
             held = Held(instrument_id, side)
-            wanted[held] = wanted.get(held, _ZERO) + abs(quantity)
+            # Each book by itself: two remainders below the increment are two stops' remainders.
+            sellable = desk.instruments[instrument_id].round_quantity(abs(quantity))
+            wanted[held] = wanted.get(held, _ZERO) + sellable
         if not wanted:
             return {}
         resting = self._resting()

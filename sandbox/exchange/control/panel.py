@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import groupby
 
 from aiohttp import web
@@ -68,17 +69,24 @@ def outages_view(exchange: Exchange) -> list[JsonObject]:
 
 
 def log_view(exchange: Exchange) -> list[JsonObject]:
-    """Return what went wrong and who intervened; the same thing over and over is one line."""
+    """Return what went wrong and who intervened.
+
+    Of the faults between two other lines the same one over and over is told once, with its count.
+    """
     journal = exchange.journal
     lines = journal.since(max(0, len(journal) - _LOOKED_THROUGH))
     told = [entry for entry in reversed(lines) if entry.act in _TOLD]
-    grouped = [list(same) for _, same in groupby(told, key=_likeness)]
+    grouped: list[list[Entry]] = []
+    for is_fault, spell in groupby(told, key=lambda entry: entry.act is Act.FAULT):
+        grouped += _alike(spell) if is_fault else [[entry] for entry in spell]
     return [_line_view(same) for same in grouped[:_LINES]]
 
 
-def _likeness(entry: Entry) -> tuple[object, ...]:
-    amount = entry.quantity if entry.act is Act.FLOW else None
-    return entry.act, entry.note, entry.symbol, amount
+def _alike(faults: Iterable[Entry]) -> list[list[Entry]]:
+    found: dict[tuple[str, str], list[Entry]] = {}
+    for entry in faults:
+        found.setdefault((entry.note, entry.symbol), []).append(entry)
+    return list(found.values())
 
 
 def _line_view(same: list[Entry]) -> JsonObject:

@@ -170,6 +170,8 @@ function table(title, heads, rows, none) {
     : h("p", { class: "none" }, none));
 }
 
+const words = (text) => text.replaceAll("_", " ");
+
 // A journal line in words.
 function told(line, market) {
   const of = market ? ` · ${market}` : "";
@@ -177,7 +179,9 @@ function told(line, market) {
     const [asset, reason] = line.note.split(" ");
     return `${line.quantity?.startsWith("-") ? "−" : "+"}${amount((line.quantity ?? "0").replace("-", ""))} ${asset}${reason ? ` (${reason})` : ""}`;
   }
-  if (line.act === "refuse") return `order refused: ${line.note.replaceAll("_", " ")}${of}`;
+  const fault = line.act === "fault" && /^.+: (.+) on (.+)$/.exec(line.note);
+  if (fault) return `${words(fault[2].replaceAll(".", " "))}: ${words(fault[1])}${of}`;
+  if (line.act === "refuse") return `order refused: ${words(line.note)}${of}`;
   if (line.act === "liquidation") return `liquidated${of}`;
-  return `${line.note.replaceAll("_", " ")}${of}`;
+  return `${words(line.note)}${of}`;
 }

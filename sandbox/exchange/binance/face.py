@@ -8,33 +8,33 @@ from futures' by "/stream" in the address, and one host name serves both here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 
 from aiohttp import web
 
 from sandbox.exchange.binance import signing
-from sandbox.exchange.binance.delivery import Delivery
 from sandbox.exchange.binance.limits import DAY_MS
 from sandbox.exchange.binance.listen_keys import ListenKeys
 from sandbox.exchange.binance.market_streams import BadStream, MarketStreams
 from sandbox.exchange.binance.params import Params
 from sandbox.exchange.binance.part import Part
-from sandbox.exchange.binance.requests import Answer, Ask, Requests, WaitUntil
-from sandbox.exchange.binance.sockets import Socket
+from sandbox.exchange.binance.requests import Ask, Requests
 from sandbox.exchange.binance.stream_requests import StreamRequests
 from sandbox.exchange.binance.user_streams import UserStreams
 from sandbox.exchange.binance.websocket_api import WebsocketApi
 from sandbox.exchange.binance.wirejson import dump
-from sandbox.exchange.core import Effect, Exchange
+from sandbox.exchange.core import Exchange
 from sandbox.exchange.core.events import Event
 from sandbox.exchange.core.kinds import MarketKind
+from sandbox.exchange.wire.acting import Answer, WaitUntil
+from sandbox.exchange.wire.connections import Connections, Hear, cut_line
+from sandbox.exchange.wire.delivery import Delivery
+from sandbox.exchange.wire.sockets import Socket
 from sandbox.signals import Signal
 
 _HOST = r"/{host:[a-z0-9.-]*binance(?:future|)\.[a-z]+(?::[0-9]+)?}"
 _REST = ("/api/{rest:.*}", "/sapi/{rest:.*}", "/fapi/{rest:.*}", "/dapi/{rest:.*}")
 _NOT_FOUND = "<html><body><h1>404 Not Found</h1></body></html>"
-
-Hear = Callable[[str], None]
 
 
 class BinanceFace:
@@ -69,8 +69,7 @@ class BinanceFace:
         )
         self._listen_keys = ListenKeys()
         self.requests.add(*self._listen_keys.endpoints())
-        self._wait_until = wait_until
-        self._sockets: dict[Socket, None] = {}
+        self._connections = Connections(exchange, wait_until, self._gone)
         self._jobs: set[asyncio.Task[None]] = set()
         exchange.subscribe(self._heard)
 
@@ -116,7 +115,7 @@ class BinanceFace:
             }
             self.users.tell(account, MarketKind.LINEAR, frame)
             self.users.hang_up(account, MarketKind.LINEAR)
-        for socket in tuple(self._sockets):
+        for socket in self._connections.all():
             if now_ms - socket.opened_ms >= DAY_MS:
                 socket.hang_up()  # Binance ends every connection after a day
 
@@ -131,32 +130,35 @@ class BinanceFace:
 
     def connections(self) -> int:
         """Return how many websockets are open."""
-        return len(self._sockets)
+        return len(self._connections)
 
     def subscriptions(self) -> list[str]:
         """Return every subscription: streams by their name, accounts as `user:NAME`."""
         public = [
             name
             for streams in self.streams.values()
-            for socket in self._sockets
+            for socket in self._connections.all()
             for name in streams.names(socket)
         ]
         return public + [f"user:{account}" for account in self.users.accounts()]
 
     def hang_up(self) -> None:
         """Close every websocket politely, as maintenance and the end of the server do."""
-        for socket in tuple(self._sockets):
-            socket.hang_up()
+        self._connections.hang_up()
 
     def die_silently(self) -> None:
         """Let every websocket die without telling anybody."""
-        for socket in tuple(self._sockets):
-            socket.die_silently()
+        self._connections.die_silently()
 
     def cut(self) -> None:
         """Cut every websocket."""
-        for socket in tuple(self._sockets):
-            socket.cut()
+        self._connections.cut()
+
+    def _gone(self, socket: Socket) -> None:
+        self.users.forget(socket)
+        for streams in self.streams.values():
+            streams.forget(socket)
+        self.changed.notify()
 
     # requests
 
@@ -181,7 +183,7 @@ class BinanceFace:
             )
         )
         if answer is None:
-            _cut(request)
+            cut_line(request)
             return web.Response()
         return _response(answer)
 
@@ -194,7 +196,7 @@ class BinanceFace:
         def talk(socket: Socket) -> Hear:
             return WebsocketApi(socket, part, self.requests, self.users, self._run).heard
 
-        return await self._serve(request, "connect.user", talk)
+        return await self._connections.serve(request, "connect.user", talk)
 
     async def _spot_or_by_host(self, request: web.Request) -> web.StreamResponse:
         host = request.match_info.get("host") or request.host
@@ -220,7 +222,7 @@ class BinanceFace:
             return StreamRequests(socket, streams).heard
 
         try:
-            return await self._serve(request, "connect.market", talk)
+            return await self._connections.serve(request, "connect.market", talk)
         except BadStream:
             return web.Response(status=400, text="Invalid stream")
 
@@ -229,39 +231,7 @@ class BinanceFace:
             self.users.add(socket, account, MarketKind.LINEAR)
             return StreamRequests(socket, self.streams[MarketKind.LINEAR]).heard
 
-        return await self._serve(request, "connect.user", talk)
-
-    async def _serve(
-        self, request: web.Request, operation: str, talk: Callable[[Socket], Hear]
-    ) -> web.StreamResponse:
-        fault = self.exchange.faults.draw(operation)
-        if fault is not None and fault.effect is Effect.MAINTENANCE:
-            return web.Response(status=503, text="Service Unavailable")
-        if fault is not None and fault.effect in _REFUSED_CONNECTIONS:
-            _cut(request)
-            return web.Response()
-        socket = Socket(self.exchange.now_ms, self._wait_until)
-        hear = talk(socket)
-        self._sockets[socket] = None
-        try:
-            return await socket.serve(request, hear)
-        finally:
-            del self._sockets[socket]
-            self.users.forget(socket)
-            for streams in self.streams.values():
-                streams.forget(socket)
-            self.changed.notify()
-
-
-_REFUSED_CONNECTIONS = frozenset(
-    {Effect.UNREACHABLE, Effect.LOSE_REQUEST, Effect.LOSE_REPLY, Effect.CUT, Effect.SILENT_CUT}
-)
-
-
-def _cut(request: web.Request) -> None:
-    """Cut the line: the client sees a connection that is gone, without an answer."""
-    if request.transport is not None:
-        request.transport.abort()
+        return await self._connections.serve(request, "connect.user", talk)
 
 
 def _response(answer: Answer) -> web.Response:

@@ -11,10 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from sandbox.exchange.binance.delivery import Delivery
 from sandbox.exchange.binance.market_frames import Frames
 from sandbox.exchange.binance.part import Part
-from sandbox.exchange.binance.sockets import Socket
 from sandbox.exchange.binance.wirejson import Json, dump
 from sandbox.exchange.core import Bar, Market
 from sandbox.exchange.core.events import (
@@ -25,6 +23,8 @@ from sandbox.exchange.core.events import (
     TradePrinted,
 )
 from sandbox.exchange.core.public import Interval
+from sandbox.exchange.wire.delivery import Delivery
+from sandbox.exchange.wire.sockets import Socket
 
 _NAME = re.compile(
     r"^(?P<wire>[a-z0-9_]{2,30})@"

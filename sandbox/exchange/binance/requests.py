@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from sandbox.exchange.binance import errors, signing
 from sandbox.exchange.binance.endpoints import ENDPOINTS, Door, Endpoint
@@ -12,17 +11,14 @@ from sandbox.exchange.binance.errors import ApiError, Gone
 from sandbox.exchange.binance.params import Params
 from sandbox.exchange.binance.part import Call, Part
 from sandbox.exchange.binance.refusals import translated
-from sandbox.exchange.binance.wirejson import Json
 from sandbox.exchange.core import ApiKey, Effect, Exchange, Fault, Reject
 from sandbox.exchange.core.kinds import MarketKind, Permission
-
-WaitUntil = Callable[[int], Awaitable[None]]
+from sandbox.exchange.wire.acting import Answer, Asked, Counters, WaitUntil
 
 _GARBLED = '{"symbol":"BTCUSD'
 _BAD_GATEWAY = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 _UNKNOWN_503 = "Unknown error, please check your request or try again later."
 _GONE = "<html><body><h1>410 Gone</h1></body></html>"
-_KEPT_ANSWERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +32,7 @@ class Ask:
     signature: str
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What goes back: JSON, or with `raw` something that is none."""
-
-    status: int
-    body: Json
-    headers: Mapping[str, str] = field(default_factory=dict)
-    raw: str | None = None
-
-
-class Requests:
+class Requests(Counters[Ask]):
     """The counter at which both halves of Binance answer."""
 
     def __init__(
@@ -60,28 +46,26 @@ class Requests:
     ) -> None:
         """`acted` is called after each request that may have changed something; `wait_until`
         waits for the exchange's own clock."""
-        self.exchange = exchange
+        super().__init__(exchange, wait_until)
         self.parts = parts
         self.endpoints = dict(ENDPOINTS)
-        self.counts: Counter[str] = Counter()  # by method and path, lost requests included
         self._acted = acted
-        self._wait_until = wait_until
         self._ahead_ms = ahead_ms
-        self._answers: dict[tuple[str, ...], Answer] = {}
 
     def add(self, *endpoints: Endpoint) -> None:
         """Add endpoints whose state lies outside of the core."""
         self.endpoints |= {(item.method, item.path): item for item in endpoints}
 
-    async def answer(self, ask: Ask) -> Answer | None:
-        """Carry a request out; None means that the line is cut without an answer."""
-        self.counts[f"{ask.endpoint.method} {ask.endpoint.path}"] += 1
-        fault = self.exchange.faults.draw(
-            ask.endpoint.operation, self._symbol(ask), self.account_of(ask.api_key)
+    def asked(self, ask: Ask) -> Asked:
+        """As `Counters.asked`."""
+        endpoint = ask.endpoint
+        return Asked(
+            name=f"{endpoint.method} {endpoint.path}",
+            operation=endpoint.operation,
+            symbol=self._symbol(ask),
+            account=self.account_of(ask.api_key),
+            question=_question(ask),
         )
-        if fault is None:
-            return self._act(ask)
-        return await self._go_wrong(ask, fault)
 
     def account_of(self, api_key: str | None) -> str:
         """Return whose key it is, or nothing; nobody is let in by this."""
@@ -97,7 +81,8 @@ class Requests:
 
     # as it should be
 
-    def _act(self, ask: Ask) -> Answer:
+    def act(self, ask: Ask) -> Answer:
+        """Carry a request out, and tell its refusal in Binance's words."""
         part = self.parts[ask.endpoint.kind]
         account = None
         try:
@@ -115,7 +100,6 @@ class Requests:
             answer = Answer(410, {}, raw=_GONE)
         finally:
             self._acted()
-        self._remember(ask, answer)
         return answer
 
     def _admitted(self, part: Part, ask: Ask) -> Call:
@@ -164,31 +148,16 @@ class Requests:
 
     # as it should not be
 
-    async def _go_wrong(self, ask: Ask, fault: Fault) -> Answer | None:
+    def told(self, ask: Ask, fault: Fault) -> Answer | None:
+        """Return the error that a fault stands for, if it stands for one."""
         effect = fault.effect
-        if effect is Effect.DELAY_REQUEST:
-            await self._wait_until(self.exchange.now_ms + fault.delay_ms)
-        elif effect is Effect.FILL_FIRST:
-            self._fill_first(ask)
-        elif effect is Effect.STALE_READ:
-            return self._stale(ask)
-        answer = self._act(ask) if effect.acts else None
-        if effect is Effect.DELAY_REPLY:
-            await self._wait_until(self.exchange.now_ms + fault.delay_ms)
-        return self._told(ask, fault, answer)
-
-    def _told(self, ask: Ask, fault: Fault, answer: Answer | None) -> Answer | None:
-        effect = fault.effect
-        if not effect.answers:
-            return None
         if effect is Effect.GARBLED_REPLY:
             return Answer(200, {}, raw=_GARBLED)
         if effect in {Effect.SERVER_ERROR, Effect.SERVER_ERROR_ACTED}:
             return self._server_error(fault)
-        error = self._error(self.parts[ask.endpoint.kind], fault)
-        if error is not None:
-            return self.refusal(self.parts[ask.endpoint.kind], error)
-        return answer if answer is not None else self._act(ask)
+        part = self.parts[ask.endpoint.kind]
+        error = self._error(part, fault)
+        return None if error is None else self.refusal(part, error)
 
     def _error(self, part: Part, fault: Fault) -> ApiError | None:
         wait = fault.retry_after_s
@@ -223,7 +192,7 @@ class Requests:
             )
         return Answer(status, {}, raw=_BAD_GATEWAY)
 
-    def _fill_first(self, ask: Ask) -> None:
+    def fill_first(self, ask: Ask) -> None:
         """Let the order that the request names fill before the request gets there."""
         params, symbol = ask.params, self._symbol(ask)
         try:
@@ -239,30 +208,9 @@ class Requests:
         except (Reject, ApiError):
             return  # nothing to fill: the request is carried out as it is
 
-    def _stale(self, ask: Ask) -> Answer:
-        """Answer as before the last changes: as the last time since the rule is on.
-
-        An order that was not asked for since then is not there yet.
-        """
-        kept = self._answers.get(_question(ask))
-        if kept is not None:
-            return kept
-        if ask.endpoint.operation == "query.order":
-            return self.refusal(self.parts[ask.endpoint.kind], errors.no_such_order())
-        return self._act(ask)
-
-    def _remember(self, ask: Ask, answer: Answer) -> None:
-        """Keep an answer while a rule may want it again: lists are long."""
-        if not any(rule.effect is Effect.STALE_READ for rule in self.exchange.faults.rules):
-            self._answers.clear()
-            return
-        if not ask.endpoint.operation.startswith("query"):
-            return
-        question = _question(ask)
-        self._answers.pop(question, None)
-        self._answers[question] = answer
-        if len(self._answers) > _KEPT_ANSWERS:
-            del self._answers[next(iter(self._answers))]
+    def not_there_yet(self, ask: Ask) -> Answer | None:
+        """Return the answer for an order that is not there yet."""
+        return self.refusal(self.parts[ask.endpoint.kind], errors.no_such_order())
 
 
 def _question(ask: Ask) -> tuple[str, ...]:

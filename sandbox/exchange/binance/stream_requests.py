@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from sandbox.exchange.binance.market_streams import BadStream, MarketStreams
-from sandbox.exchange.binance.sockets import Socket
 from sandbox.exchange.binance.wirejson import JsonObject, dump
+from sandbox.exchange.wire.sockets import Socket
 from sandbox.jsontypes import as_list, as_object, as_text
 
 

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from sandbox.exchange.binance import linear_events, spot_events, words
-from sandbox.exchange.binance.delivery import Delivery
 from sandbox.exchange.binance.part import Part
-from sandbox.exchange.binance.sockets import Socket
 from sandbox.exchange.binance.spot_orders import cancel_name
 from sandbox.exchange.binance.wirejson import JsonList, JsonObject, dump, fixed
 from sandbox.exchange.core import AlgoOrder, Balance, Flow, Order, Position, Reject
@@ -22,6 +20,8 @@ from sandbox.exchange.core.events import (
     PositionChanged,
 )
 from sandbox.exchange.core.kinds import FlowReason, MarketKind, Origin, Wallet
+from sandbox.exchange.wire.delivery import Delivery
+from sandbox.exchange.wire.sockets import Socket
 
 ZERO = Decimal(0)
 _FORCED = frozenset({Origin.LIQUIDATION, Origin.ADL})

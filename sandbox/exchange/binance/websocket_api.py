@@ -10,11 +10,12 @@ from sandbox.exchange.binance.endpoints import METHODS, Door, Endpoint
 from sandbox.exchange.binance.errors import ApiError
 from sandbox.exchange.binance.params import Params
 from sandbox.exchange.binance.part import Call, Part
-from sandbox.exchange.binance.requests import Answer, Ask, Requests
-from sandbox.exchange.binance.sockets import Socket
+from sandbox.exchange.binance.requests import Ask, Requests
 from sandbox.exchange.binance.user_streams import UserStreams
 from sandbox.exchange.binance.wirejson import Json, JsonObject, dump
 from sandbox.exchange.core.kinds import MarketKind
+from sandbox.exchange.wire.acting import Answer
+from sandbox.exchange.wire.sockets import Socket
 from sandbox.jsontypes import as_object, as_text
 
 Run = Callable[[Coroutine[None, None, None]], None]

@@ -17,7 +17,7 @@ Json: TypeAlias = JsonObject | JsonList
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
-def dump(value: Json) -> str:
+def dump(value: object) -> str:
     """Return `value` as compact JSON."""
     return _ENCODER.encode(value)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sandbox.exchange.binance.sockets import Mood, Socket
 from sandbox.exchange.core import Effect, Exchange, Fault
+from sandbox.exchange.wire.sockets import Mood, Socket
 
 
 class Delivery:

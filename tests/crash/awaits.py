@@ -12,6 +12,7 @@ import signal
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
 from pathlib import Path
+from time import time_ns
 from types import CodeType, CoroutineType, GeneratorType, TracebackType
 from typing import Any
 
@@ -131,7 +132,7 @@ class StopAt:
 
 
 class Record:
-    """Writes each place down once, in the order of first reaching it."""
+    """Writes each place down once, in the order of first reaching it: time in ns, tab, name."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -142,7 +143,7 @@ class Record:
             return
         self._seen.add(name)
         with self._path.open("a") as file:
-            file.write(f"{name}\n")
+            file.write(f"{time_ns()}\t{name}\n")
 
 
 def _never(coroutine: object) -> Coroutine[Any, Any, Any]:

@@ -5,6 +5,8 @@
  * hold. While the first byte of the file POWERCUT_CONTROL is 1, every write to a watched file
  * fails with ENOSPC.
  *
+ * A process that is forked rather than started calls powercut_begin once its environment is set.
+ *
  * Built by tests/crash/disk.py: cc -shared -fPIC -O2 -o powercut.so powercut.c -ldl
  */
 #define _GNU_SOURCE
@@ -33,13 +35,7 @@ static int (*real_fsync)(int);
 static int (*real_fdatasync)(int);
 static int (*real_ftruncate)(int, off64_t);
 
-__attribute__((constructor)) static void begin(void) {
-    real_write = dlsym(RTLD_NEXT, "write");
-    real_pwrite = dlsym(RTLD_NEXT, "pwrite64");
-    real_writev = dlsym(RTLD_NEXT, "writev");
-    real_fsync = dlsym(RTLD_NEXT, "fsync");
-    real_fdatasync = dlsym(RTLD_NEXT, "fdatasync");
-    real_ftruncate = dlsym(RTLD_NEXT, "ftruncate64");
+static void watch(void) {
     watched_dir = getenv("POWERCUT_DIR");
     synced_dir = getenv("POWERCUT_SYNCED");
     const char *path = getenv("POWERCUT_CONTROL");
@@ -50,6 +46,18 @@ __attribute__((constructor)) static void begin(void) {
     if (page != MAP_FAILED) control = page;
     close(fd);
 }
+
+__attribute__((constructor)) static void begin(void) {
+    real_write = dlsym(RTLD_NEXT, "write");
+    real_pwrite = dlsym(RTLD_NEXT, "pwrite64");
+    real_writev = dlsym(RTLD_NEXT, "writev");
+    real_fsync = dlsym(RTLD_NEXT, "fsync");
+    real_fdatasync = dlsym(RTLD_NEXT, "fdatasync");
+    real_ftruncate = dlsym(RTLD_NEXT, "ftruncate64");
+    watch();
+}
+
+void powercut_begin(void) { watch(); }
 
 /* Write the path below the watched directory to `name`; 0 when the file is not watched. */
 static int is_watched(int fd, char name[PATH_MAX]) {

@@ -23,13 +23,13 @@ class Backoff(Generic[K]):
     def __init__(self) -> None:
         self._turns: dict[K, _Turn] = {}
 
-    def is_due(self, key: K, now: datetime) -> bool:
+    def is_due(self, key: K, now: datetime, longest: timedelta = _LONGEST_WAIT) -> bool:
         """Tell whether it is time to try, and if so set when the next time is."""
         turn = self._turns.setdefault(key, _Turn(now))
         if now < turn.next_try:
             return False
         turn.next_try = now + turn.wait
-        turn.wait = min(2 * turn.wait, _LONGEST_WAIT)
+        turn.wait = min(2 * turn.wait, longest)
         return True
 
     def forget(self, key: K) -> None:

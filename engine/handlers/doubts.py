@@ -5,7 +5,7 @@ back by its id and placed anew, for no more than the venue still holds of the po
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from engine.desk.closing import closable
@@ -25,6 +25,8 @@ from engine.execution.requests import Accepted, Refused, look_up
 from engine.handlers.backoff import Backoff
 from engine.handlers.orders import FollowUp, Orders
 from engine.handlers.protection import Protection
+
+_EXIT_WAIT = timedelta(seconds=2)  # what protects or closes a position is not waited on for long
 
 
 class Doubts:
@@ -62,7 +64,10 @@ class Doubts:
 
     def _is_due(self, order: Order) -> bool:
         """Tell whether it is time to ask, and if so set when to ask next."""
-        return self._patience.is_due(order.client_order_id, self._desk.wall.now())
+        now = self._desk.wall.now()
+        if order.purpose is OrderPurpose.ENTRY:
+            return self._patience.is_due(order.client_order_id, now)
+        return self._patience.is_due(order.client_order_id, now, _EXIT_WAIT)
 
     # --- orders in doubt ---------------------------------------------------------------------
 

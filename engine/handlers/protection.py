@@ -79,6 +79,8 @@ class Protection:
             reduce_only=self.exits.is_backed(key),
             is_known=self._is_known,
         )
+        if self._is_all_leaving(key, changes):
+            return ProtectiveOrders(cancel=wanted.cancel if plan is None else ())
         place = self._orders.check(wanted.place, changes, from_person=False)
         return ProtectiveOrders(tuple(place), wanted.cancel)
 
@@ -92,6 +94,13 @@ class Protection:
             return []
         others = [k for k in desk.plans if k[1] == key[1] and k != key]
         return [self.intents(k, changes.plans.get(k, desk.plans[k]), changes) for k in others]
+
+    def _is_all_leaving(self, key: PlanKey, changes: Changes) -> bool:
+        """Tell whether exits under way sell all of it: what rests beside them is left as it is."""
+        if self.exits.style(key) is not ExitStyle.SIDE_BY_SIDE:
+            return False
+        held = self._held(key)
+        return bool(held) and self.exits.leaving(key, changes) >= abs(held)
 
     def _is_known(self, name: ClientOrderId) -> bool:
         return self._desk.find_order(name) is not None
@@ -200,6 +209,8 @@ class Protection:
     async def restore(self, key: PlanKey) -> None:
         """Diff one position's exits against the venue now: after a refusal, at a start."""
         await self.exits.release(key)
+        if key in self._answering:
+            return  # an exit takes the stop's place; if it fails, the watch is next
         async with self._desk.section:
             changes = Changes()
             adjustment = self.intents(key, self._desk.plans.get(key), changes)

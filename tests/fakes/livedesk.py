@@ -130,7 +130,13 @@ class LiveDesk:
         while self.venue.outbox:
             await self.service.take(self.venue.outbox.pop(0))
 
-    async def bar(self, price: Decimal | int = 100) -> None:
+    async def bar(
+        self,
+        price: Decimal | int = 100,
+        *,
+        high: Decimal | int | None = None,
+        low: Decimal | int | None = None,
+    ) -> None:
         """Let a minute pass and its bar close at `price`; hand over what comes of it."""
         self.venue.prices[self.instrument.id] = Decimal(price)
         await self.wall.advance(60 - self.wall.now().second)
@@ -141,8 +147,8 @@ class LiveDesk:
             timeframe=Timeframe(60),
             timestamp=start,
             open=value,
-            high=value,
-            low=value,
+            high=value if high is None else Decimal(high),
+            low=value if low is None else Decimal(low),
             close=value,
             volume=Decimal(0),
             state=BarState.FINAL,

@@ -38,6 +38,7 @@ from engine.errors import (
     OrderRefused,
     OrderStateUnknown,
     RequestRefused,
+    StopWouldTrigger,
     TradingNotAllowed,
     VenueUnavailable,
 )
@@ -65,6 +66,10 @@ class Answer(Enum):
     DROPPED = auto()  # never arrives, and nobody knows
     LATE = auto()  # arrives after the answer was given up: `arrive` lets it
     REFUSED = auto()  # for good
+    PASSED = auto()  # a stop beyond the price
+    HALF = auto()  # half of a market order fills, the rest is cancelled
+    GONE = auto()  # a cancel that comes too late: the order has just filled
+    HALF_GONE = auto()  # half of it has
     DEFERRED = auto()  # not now, by the venue's own word
 
 
@@ -171,6 +176,10 @@ class LiveVenue:
                 raise RequestRefused("too many requests")
             case Answer.REFUSED:
                 raise OrderRefused("the trigger has been reached already")
+            case Answer.PASSED:
+                raise StopWouldTrigger("the order would trigger at once")
+            case Answer.HALF:
+                return self._report(self._accept(order, part=order.quantity / 2))
             case Answer.LOST:
                 self._accept(order)
                 raise OrderStateUnknown("the connection was cut")
@@ -184,6 +193,10 @@ class LiveVenue:
             raise OrderStateUnknown("no answer within 10 s")
         resting = self._find(order)
         if resting is None or not resting.is_open:
+            raise OrderNotFound("unknown order")
+        if answer in {Answer.GONE, Answer.HALF_GONE}:
+            self.fill(resting.venue_order_id, resting.left / (1 if answer is Answer.GONE else 2))
+        if answer is Answer.GONE:
             raise OrderNotFound("unknown order")
         self.end(resting.venue_order_id)
         if answer is Answer.LOST:
@@ -380,7 +393,7 @@ class LiveVenue:
             None,
         )
 
-    def _accept(self, order: Order) -> Resting:
+    def _accept(self, order: Order, part: Decimal | None = None) -> Resting:
         if self._find(order) is not None:
             raise OrderRefused("duplicate order id")
         size = self._allowed(order)
@@ -388,7 +401,9 @@ class LiveVenue:
         resting = self.orders[name] = Resting(replace(order, quantity=size), name)
         self.accepted.append(order)
         if order.order_type is OrderType.MARKET:
-            self.fill(name)
+            self.fill(name, part)
+            if resting.is_open:
+                self.end(name)
         return resting
 
     def _allowed(self, order: Order) -> Decimal:

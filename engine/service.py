@@ -51,6 +51,7 @@ from engine.handlers.runs import Runs
 from engine.handlers.saying import Saying
 from engine.handlers.standing import Standing
 from engine.handlers.startup import Startup
+from engine.handlers.telling import LastingDoubts
 from engine.ports import (
     BarsClosed,
     ConnectionChanged,
@@ -203,6 +204,7 @@ class EngineService:
         settings = self._settings
         wanted = [
             ("orders in doubt", 1, self._doubts.resolve),
+            ("doubts that last", 1, LastingDoubts(self.desk).tell),
             ("reconciliation", settings.reconcile_every_seconds, self._reconciler.on_timer),
             ("reconciliation wanted", 1, self._reconciler.when_wanted),
         ]

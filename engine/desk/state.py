@@ -127,6 +127,7 @@ class Desk:
         blocked: Instruments in which entries wait, with the reason.
         activity: What is under way between us and the venue.
         outside: What is held beside our books, and the differences that stand.
+        doubts_told: Orders of whose doubt people have been told, and not yet of its end.
         day_mark: Equity at the last day cut, or at the opening; today's P&L starts from it.
         halted_outside: Set by the kill thread before the loop hears of it.
         failure: Why nothing can be stored any more; memory may be ahead of the store.
@@ -169,6 +170,7 @@ class Desk:
         self.blocked: dict[InstrumentId, str] = {}
         self.activity = Activity()
         self.outside = Outside()
+        self.doubts_told: set[ClientOrderId] = set()
         self.halted_outside = False
         self.failure: StorageError | None = None
         self.on_failure: Callable[[], object] | None = None

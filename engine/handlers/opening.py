@@ -15,6 +15,7 @@ from engine.domain.money import ZERO, exact
 from engine.domain.rates import Mark
 from engine.domain.records import ServiceMark
 from engine.domain.runs import Run, RunState
+from engine.handlers.telling import told_before
 from engine.ports import UnitOfWork, VenuePosition
 
 
@@ -38,6 +39,7 @@ class Opening:
             if stored is None:
                 await uow.accounts.save(desk.account)
             await self._read_books(uow)
+            desk.doubts_told = await told_before(uow, account_id, desk.orders, desk.clock.now())
             for run in await uow.runs.all(account_id):
                 desk.runs[run.id] = run
             for plan in await uow.exit_plans.all(account_id):

@@ -13,7 +13,6 @@ from engine.domain.events import (
     OrderDoubtEnded,
     OrderEnded,
     OrderRejected,
-    OrderStateUnknown,
 )
 from engine.domain.ids import ClientOrderId
 from engine.domain.instruments import InstrumentKind
@@ -290,9 +289,7 @@ class Orders:
     def _event(self, before: Order, after: Order) -> Event | None:
         if after.state is before.state:
             return None
-        if after.state is OrderState.UNKNOWN:
-            return self._unknown(before, after)
-        if before.state is OrderState.UNKNOWN:
+        if after.client_order_id in self._desk.doubts_told:
             return self.doubt_ended(after)
         if after.state is OrderState.REJECTED:
             return self._rejected(after)
@@ -326,9 +323,14 @@ class Orders:
         )
 
     def doubt_ended(self, order: Order) -> OrderDoubtEnded | None:
-        """Tell what became of an order in doubt; None while that is being undone."""
-        if order.state in _NO_WORD_YET:
+        """Tell what became of an order in doubt; None while that is being undone.
+
+        Also None where nobody was told of the doubt (`handlers.telling`): it ended soon.
+        """
+        told = self._desk.doubts_told
+        if order.state in _NO_WORD_YET or order.client_order_id not in told:
             return None
+        told.discard(order.client_order_id)
         return OrderDoubtEnded(
             **self._desk.fact("known", order.client_order_id, order.state),
             client_order_id=order.client_order_id,
@@ -338,18 +340,6 @@ class Orders:
             state=order.state,
             quantity=order.quantity,
             filled_quantity=order.filled_quantity,
-            message=order.message,
-        )
-
-    def _unknown(self, before: Order, order: Order) -> OrderStateUnknown:
-        """Tell of a lost answer: once for the submit, and once for the cancel."""
-        return OrderStateUnknown(
-            **self._desk.fact("unknown", order.client_order_id, before.state),
-            client_order_id=order.client_order_id,
-            book_name=self._desk.book_name(order.book_id),
-            instrument_id=order.instrument_id,
-            side=order.side,
-            quantity=order.quantity,
             message=order.message,
         )
 

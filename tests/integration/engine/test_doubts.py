@@ -83,6 +83,16 @@ async def test_a_lost_answer_is_neither_success_nor_failure() -> None:
     [order] = bench.desk.orders.values()
     assert order.state is OrderState.UNKNOWN
     assert venue.submits == 1  # never resent blind
+    assert not bench.told(OrderStateUnknown)  # most end within a moment
+
+
+async def test_a_doubt_that_lasts_is_told_once() -> None:
+    bench = Bench(ROWS, IN)
+    losing(bench, placed=False, answers=False)
+    await bench.until(4)
+    for _ in range(3):
+        await look_up(bench)
+    [order] = bench.desk.orders.values()
     [told] = bench.told(OrderStateUnknown)
     assert isinstance(told, OrderStateUnknown)
     assert told.client_order_id == order.client_order_id
@@ -125,9 +135,22 @@ async def test_a_restart_resolves_a_doubt_by_the_venues_evidence(
     assert order.state is state
     assert len(await again.venue.fills_since(None)) == (1 if placed else 0)
     assert again.held() == (10 if placed else 0)
-    [told] = (*bench.told(OrderDoubtEnded), *again.told(OrderDoubtEnded))
+    # nobody was told of the doubt: its end is told as any other order's
+    assert not (*bench.told(OrderDoubtEnded), *again.told(OrderDoubtEnded))
+
+
+async def test_the_end_of_a_doubt_that_was_told_is_told_in_the_next_life_too() -> None:
+    store = KeptPages()
+    bench = Bench(ROWS, IN, store=store)
+    losing(bench, placed=False, answers=False)
+    await bench.until(4)
+    await look_up(bench)
+    assert len(bench.told(OrderStateUnknown)) == 1
+    again = next_life(bench, store)
+    await again.service.recover()
+    [told] = again.told(OrderDoubtEnded)
     assert isinstance(told, OrderDoubtEnded)
-    assert told.state is state
+    assert told.state is OrderState.EXPIRED
 
 
 async def test_a_doubt_stays_while_the_venue_gives_no_proof() -> None:
@@ -157,6 +180,7 @@ async def test_a_doubt_ends_while_trading_goes_on_once_the_venue_proves_it() -> 
     bench = Bench(ROWS, script, runs=[run(), run("two")])
     venue = losing(bench, placed=False, answers=False)  # the request may arrive yet
     await bench.until(1)
+    await look_up(bench)
     await look_up(bench)
     assert [o.state for o in bench.desk.orders.values()] == [OrderState.UNKNOWN]
     await bench.play(3)

@@ -43,23 +43,39 @@ async def entered(desk: LiveDesk) -> LiveDesk:
 
 
 @KINDS
-@pytest.mark.parametrize("fate", [Answer.LOST, Answer.DROPPED])
 async def test_an_entry_in_doubt_is_looked_up_told_once_and_once_more(
-    instrument: Instrument, fate: Answer
+    instrument: Instrument,
 ) -> None:
     desk = in_position(instrument)
-    desk.venue.script.submits = [fate]
+    desk.venue.script.submits = [Answer.DROPPED]
     desk.venue.script.proof_waits = True
     await entered(desk)
-    await desk.seconds(10)
+    await desk.seconds(12)
+    assert len(desk.told(OrderStateUnknown)) == 1
     desk.venue.script.proof_waits = False
     await desk.seconds(20)
     assert len(desk.venue.submitted) == 1
-    assert desk.held() == (10 if fate is Answer.LOST else 0)
+    assert desk.held() == 0
     assert len(desk.told(OrderStateUnknown)) == 1
     assert len(desk.told(OrderDoubtEnded)) == 1
     assert not desk.desk.orders
     assert desk.agrees()
+
+
+@KINDS
+@pytest.mark.parametrize("fate", [Answer.LOST, Answer.DROPPED])
+async def test_a_doubt_that_ends_within_seconds_is_not_told(
+    instrument: Instrument, fate: Answer
+) -> None:
+    desk = in_position(instrument)
+    desk.venue.script.submits = [fate]
+    await entered(desk)
+    await desk.seconds(30)
+    assert desk.held() == (10 if fate is Answer.LOST else 0)
+    assert not desk.told(OrderStateUnknown)
+    assert not desk.told(OrderDoubtEnded)
+    # that the entry came to nothing is told as of any other order
+    assert len(desk.told(OrderEnded)) == (0 if fate is Answer.LOST else 1)
 
 
 async def test_look_ups_back_off_and_never_end_without_a_word() -> None:

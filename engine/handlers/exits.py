@@ -5,6 +5,7 @@ exit goes out for what is still held, and the stop for the rest is placed. Whate
 between - a refusal, a crash, the stop's own fill - leads back to the stop.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 
@@ -104,11 +105,11 @@ class Exits:
         locked = [order for order in orders if self._is_locked(order)]
         if not locked:
             return await self._orders.send(orders)
-        waited = dict.fromkeys(key_of(order) for order in locked)
         for order in locked:
             self._waiting[order.client_order_id] = key_of(order)
-        for key in waited:
-            await self._make_room(key)
+        keys = tuple(dict.fromkeys(key_of(order) for order in locked))
+        await self.release(*keys)
+        await self._make_room([key for key in keys if self.waits(key)])
         late = [o for o in orders if o not in locked and key_of(o) in self._waiting.values()]
         await self._give_up(late)
         await self._orders.send([o for o in orders if o not in locked and o not in late])
@@ -128,13 +129,12 @@ class Exits:
                 changes.order(order.moved(OrderState.CANCELLED, at=now, message=_NOT_FIRST))
             await self._desk.commit(changes)
 
-    async def _make_room(self, key: PlanKey) -> None:
-        blockers = self._blockers(key)
-        if blockers:
-            await self._orders.cancel(blockers)
-            for order in blockers:
-                await self._hear(order)
-        await self.release(key)
+    async def _make_room(self, keys: Sequence[PlanKey]) -> None:
+        """Take away what locks these positions, and send what waits for that."""
+        blockers = [order for key in keys for order in self._blockers(key)]
+        await self._orders.cancel(blockers)
+        await asyncio.gather(*(self._hear(order) for order in blockers))
+        await self.release(*keys)
 
     def _blockers(self, key: PlanKey) -> list[Order]:
         """Return what rests for the position and locks what it would sell."""
@@ -173,25 +173,29 @@ class Exits:
         """Tell whether an exit of the position waits for its stop to end."""
         return key in self._waiting.values()
 
-    async def release(self, key: PlanKey) -> None:
-        """Send what has waited, once nothing locks it, for what is still held; protect the rest."""
+    def _is_clear(self, key: PlanKey) -> bool:
+        return self.waits(key) and not self._blockers(key)
+
+    async def release(self, *keys: PlanKey) -> None:
+        """Send what has waited, once nothing locks it, for what is still held; protect the rest.
+
+        Exits of several positions go out side by side, after one commit for all of them.
+        """
         desk = self._desk
-        if not self.waits(key) or self._blockers(key):
+        if not any(self._is_clear(key) for key in keys):
             return
         async with desk.section:
-            if self._blockers(key):
-                return
+            clear = [key for key in keys if self._is_clear(key)]
             changes = Changes()
             ready: list[Order] = []
-            names = [name for name, waiting in self._waiting.items() if waiting == key]
-            for name in names:
+            for name in [name for name, key in self._waiting.items() if key in clear]:
                 order = desk.orders.get(name)
                 if order is not None and order.state is OrderState.INTENDED:
                     ready += self._cleared(order, changes)
                 del self._waiting[name]
             await desk.commit(changes)
         await self._orders.send(ready)
-        if names:
+        for key in clear:
             await self._restore(key)
 
     def _cleared(self, order: Order, changes: Changes) -> tuple[Order, ...]:
@@ -209,7 +213,8 @@ class Exits:
             splits = desk.venue.capabilities.exits is ExitStyle.SIDE_BY_SIDE
             out = cleared(order, free, net, instrument, splits=splits)
         for part in out:
-            changes.order(part)
+            if part != desk.orders.get(part.client_order_id):  # else the stored intent is it
+                changes.order(part)
         if not out:
             now = desk.clock.now()
             changes.order(order.moved(OrderState.CANCELLED, at=now, message=_NOTHING_LEFT))

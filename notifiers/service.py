@@ -30,6 +30,7 @@ class NotifierService:
         routes: Sequence[Route] = DEFAULT_ROUTES,
         policy: DeliveryPolicy | None = None,
         jitter: Callable[[], float] | None = None,
+        alone: bool = False,
     ) -> None:
         """Take the channels that are configured; routes of others are passed over.
 
@@ -37,6 +38,9 @@ class NotifierService:
             clock: Wall time: back-off, leases, lateness.
             market: Market time, for the events this service writes itself.
             jitter: Numbers in [0, 1) that spread retries; the system's randomness by default.
+            alone: Nobody else works on these channels: what was being sent when the process
+                before this one died is sent now, marked as a possible repeat, instead of when
+                its lease runs out.
 
         Raises:
             ValueError: Two channels have one name.
@@ -46,6 +50,8 @@ class NotifierService:
             raise ValueError(f"channel names must differ: {', '.join(names)}")
         policy = policy or DeliveryPolicy()
         self._channels = tuple(channels)
+        self._unit_of_work = unit_of_work
+        self._alone = alone
         self._workers = {
             channel.name: ChannelWorker(
                 channel=channel,
@@ -70,8 +76,14 @@ class NotifierService:
         )
 
     async def run(self) -> None:
-        """Work until cancelled; then close the channels."""
+        """Work until cancelled; then close the channels.
+
+        Raises:
+            StorageError: What an earlier process left can't be taken over.
+        """
         try:
+            if self._alone:
+                await self._take_over()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._dispatcher.run(), name="dispatcher")
                 for name, worker in self._workers.items():
@@ -79,6 +91,12 @@ class NotifierService:
         finally:
             for channel in self._channels:
                 await _close(channel)
+
+    async def _take_over(self) -> None:
+        async with self._unit_of_work() as unit:
+            for name in self._workers:
+                await unit.deliveries.release(name)
+            await unit.commit()
 
 
 async def _close(channel: Channel) -> None:

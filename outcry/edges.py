@@ -43,6 +43,7 @@ def build_edges(settings: Settings, desk: Desk, *, version: str) -> Edges:
         market=desk.clock,
         channels=_channels(settings, desk, charts, telegram.sender if telegram else None),
         routes=_routes(settings.routes),
+        alone=True,  # the account's lock lets one process run, and everything runs in it
     )
     web = WebService(
         WebSettings(host=settings.web.host, port=settings.web.port),

@@ -250,6 +250,14 @@ class DeliveryRepository(Protocol):
         """
         ...
 
+    async def release(self, channel: str) -> int:
+        """Let every lease on the channel's messages run out now: who held them is dead.
+
+        Return how many. They keep their mark of having been taken: `lease` sets
+        `may_have_arrived` on them.
+        """
+        ...
+
     async def next_due(self, channel: str) -> datetime | None:
         """Return when the earliest undelivered message of the channel becomes due."""
         ...

@@ -244,6 +244,21 @@ async def test_a_lease_that_ran_out_is_taken_over_and_marked(
     assert again.may_have_arrived
 
 
+async def test_released_leases_are_taken_over_at_once_and_marked(
+    unit_of_work: UnitOfWorkFactory,
+) -> None:
+    await store(unit_of_work, delivery(1), delivery(2), delivery(3, channel="email"))
+    await lease(unit_of_work, at=0, limit=1)
+    await lease(unit_of_work, at=0, channel="email")
+    async with unit_of_work() as uow:
+        assert await uow.deliveries.release("telegram") == 1
+        await uow.commit()
+    first, second = await lease(unit_of_work, at=1)
+    assert (first.dedupe_key, first.may_have_arrived) == ("delivery-1", True)
+    assert (second.dedupe_key, second.may_have_arrived) == ("delivery-2", False)
+    assert await lease(unit_of_work, at=1, channel="email") == ()
+
+
 async def test_a_saved_delivery_is_kept_with_every_field(unit_of_work: UnitOfWorkFactory) -> None:
     await store(unit_of_work, delivery(1))
     (leased,) = await lease(unit_of_work)

@@ -143,6 +143,16 @@ class MemoryDeliveries(Staged[str, Delivery]):
             taken.append(leased)
         return tuple(taken)
 
+    async def release(self, channel: str) -> int:
+        held = [
+            delivery
+            for delivery in self._undelivered(channel)
+            if delivery.state is DeliveryState.SENDING and delivery.lease_until is not None
+        ]
+        for delivery in held:
+            await self.put(delivery.dedupe_key, replace(delivery, lease_until=None))
+        return len(held)
+
     async def next_due(self, channel: str) -> datetime | None:
         first: dict[str, datetime] = {}  # later ones of a recipient wait for his oldest
         for delivery in self._undelivered(channel):

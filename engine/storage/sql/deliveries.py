@@ -61,6 +61,11 @@ class SqlDeliveries(SqlRepository):
             may_have_arrived=or_(_c.may_have_arrived, _c.state == _SENDING),
         )
     )
+    _release = (
+        update(deliveries)
+        .where(_c.channel == bindparam("of"), _c.state == _SENDING, _c.lease_until.is_not(None))
+        .values(lease_until=None)
+    )
     _save = (
         update(deliveries)
         .where(_c.delivery_id == bindparam("key"))
@@ -81,6 +86,9 @@ class SqlDeliveries(SqlRepository):
             taken = [delivery.delivery_id for delivery in due]
             await self._transaction.write(self._take, {"taken": taken, "until": until})
         return tuple(_leased(delivery, until) for delivery in due)
+
+    async def release(self, channel: str) -> int:
+        return await self._transaction.write(self._release, {"of": channel})
 
     async def next_due(self, channel: str) -> datetime | None:
         due: datetime | None = await self._transaction.scalar(self._next_due, {"channel": channel})

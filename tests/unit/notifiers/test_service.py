@@ -1,6 +1,7 @@
 """The service: from a committed event to the channel, and out in good order."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -12,7 +13,10 @@ from tests.fakes.events import a_breach, a_fill
 from .conftest import World
 
 
-def service(world: World, *channels: FakeChannel) -> NotifierService:
+_LONG = timedelta(hours=1)
+
+
+def service(world: World, *channels: FakeChannel, alone: bool = False) -> NotifierService:
     return NotifierService(
         unit_of_work=world.storage.unit_of_work,
         bus=world.bus,
@@ -21,6 +25,7 @@ def service(world: World, *channels: FakeChannel) -> NotifierService:
         channels=channels,
         policy=world.policy,
         jitter=lambda: 0.5,
+        alone=alone,
     )
 
 
@@ -75,3 +80,23 @@ async def test_a_channel_that_does_not_close_does_not_hold_up_the_stop(world: Wo
 def test_two_channels_of_one_name_are_refused(world: World) -> None:
     with pytest.raises(ValueError, match="names must differ: push, push"):
         service(world, FakeChannel(name="push"), FakeChannel(name="push"))
+
+
+async def test_alone_it_sends_at_once_what_a_dead_process_was_sending(world: World) -> None:
+    await world.happen(a_fill())
+    dead = FakeChannel(name="telegram", always=DeliveryDelayed("down"))
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(service(world, dead).run())
+        await world.clock.until_sleeping(2)
+        running.cancel()
+    now = world.clock.now()
+    async with world.storage.unit_of_work() as uow:  # taken, and then the process was gone
+        await uow.deliveries.lease("telegram", now + _LONG, now + 2 * _LONG, 10)
+        await uow.commit()
+    channel = FakeChannel(name="telegram")
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(service(world, channel, alone=True).run())
+        await world.clock.until_sleeping(2)
+        await world.clock.advance(1)
+        assert [sent.repeat for sent in channel.arrived] == [True]
+        running.cancel()

@@ -58,7 +58,7 @@ class Sendings:
         if sent is not None:
             return sent
         latest = order.ts_last + _WAITED_AT_MOST
-        if order.ts_last < self._started:
+        if order.ts_init < self._started:  # whatever became of it since, we have not sent it
             latest = min(latest, self._started)
         return latest + self._offset()
 

@@ -68,9 +68,7 @@ def _scenarios(options: argparse.Namespace) -> list[str]:
     return [options.scenario] if options.scenario else list(SCENARIOS)
 
 
-def _chosen(
-    cases: list[Case], options: argparse.Namespace, *, can_cut_power: bool
-) -> list[Case]:
+def _chosen(cases: list[Case], options: argparse.Namespace, *, can_cut_power: bool) -> list[Case]:
     if not can_cut_power:
         _say("no C compiler (cc): power cuts and full disks are left out; install one")
         cases = [case for case in cases if not case.fault.needs_disk]

@@ -7,7 +7,6 @@ file in which they are written down; `CRASH_STOP` names one at which the process
 """
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Callable, Mapping

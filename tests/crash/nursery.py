@@ -66,7 +66,7 @@ class Nursery:
         try:
             self._libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             status = self._live(command)
-        except BaseException:  # noqa: BLE001 (the process ends here, whatever it was)
+        except BaseException:
             traceback.print_exc()
         finally:
             sys.stderr.flush()

@@ -19,7 +19,6 @@ STRATEGIES = Path(__file__).with_name("strategies")
 ACCOUNT_ID = "crash"
 OPERATOR = 1001
 START_PRICE = 50_000
-BASE_HELD = Decimal("0.1")  # what the account held before us: nobody may sell it
 TIMEOUT_S = 1.5
 _POINTS = 240
 _CROWD = Liquidity(points_per_minute=_POINTS, level_size=Decimal("0.2"))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from sandbox.exchange.core.kinds import Side
 from tests.crash.cases import Case, Fault, Place
 from tests.crash.disk import Disk
 from tests.crash.life import RECORD, STOP
-from tests.crash.outside import BASE_HELD, OPERATOR, Outside, outside
+from tests.crash.outside import OPERATOR, Outside, outside
 from tests.crash.process import Life, Nursery
 from tests.crash.scenarios import CAPITAL, Scenario, wants_in
 from tests.crash.stored import Glance, books, glance
@@ -26,6 +27,7 @@ from tests.fakes.exchange import ACCOUNT
 PATIENCE_S = 25.0
 _LOOK_EVERY_S = 0.03
 _FULL_FOR_S = 2.0
+_ASK_EVERY_S = 0.5
 _ACCOUNT_IN_USE = "in use"
 
 
@@ -195,7 +197,7 @@ class Story:
         """Return what we hold beyond what was there before us."""
         accounts, market = self.world.exchange.accounts, self.world.market
         if market.is_spot:
-            return accounts.balance(ACCOUNT, market.base).total - BASE_HELD
+            return accounts.balance(ACCOUNT, market.base).total - self.scenario.base_held
         return sum((one.quantity for one in accounts.positions(ACCOUNT)), Decimal(0))
 
     def dust(self) -> Decimal:
@@ -220,8 +222,11 @@ class Story:
 
 @asynccontextmanager
 async def story(scenario: Scenario, folder: Path, tools: Tools, seed: int) -> AsyncIterator[Story]:
-    folder.mkdir(parents=True)
-    funds = {"USDT": Decimal(100_000), "BTC": BASE_HELD}
+    """Open a world in `folder`, which must not be there yet; no life outlives it."""
+    os.makedirs(folder)
+    funds = {"USDT": Decimal(100_000)}
+    if scenario.base_held:
+        funds["BTC"] = scenario.base_held
     async with outside(scenario.market(), folder, seed=seed, funds=funds) as world:
         world.data_dir.mkdir(mode=0o700)
         told = Story(world, scenario, tools)
@@ -306,7 +311,20 @@ def _write_down(told: Story, folder: Path) -> None:
 
 
 async def _asked_status(told: Story) -> list[str]:
-    """Ask as a person would: nothing may be in doubt."""
+    """Ask as a person would, again while streams are coming up: nothing may be in doubt."""
+    deadline = perf_counter() + PATIENCE_S
+    while True:
+        said = await _status(told)
+        if said is None:
+            return ["/status was not answered"]
+        if "connected; all agrees" in said:
+            return []
+        if perf_counter() > deadline:
+            return [f"/status says: {said}"]
+        await asyncio.sleep(_ASK_EVERY_S)
+
+
+async def _status(told: Story) -> str | None:
     box = told.world.box
     sent = box.send_text("/status", user_id=OPERATOR)
 
@@ -316,10 +334,9 @@ async def _asked_status(told: Story) -> list[str]:
         return next((text for text in texts if "Status" in text), None)
 
     try:
-        said = await box.wait_for(answer, timeout=10)
+        return await box.wait_for(answer, timeout=10)
     except TimeoutError:
-        return ["/status was not answered"]
-    return [] if "all agrees" in said else [f"/status says: {said}"]
+        return None
 
 
 class Crash:

@@ -20,7 +20,8 @@ class Scenario:
         prices: Where the price jumps to, one after the other, each when all is at rest. From
             50,500 to 51,500 the run is in.
         rests: The entry is a limit order below the market.
-        targets: Whether the run also has a take-profit.
+        take_profit: Whether the run also has a take-profit.
+        base_held: What the account held before us: nobody may sell it.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Scenario:
     market: Callable[[], Market] = spot_market
     rests: bool = False
     take_profit: bool = False
+    base_held: Decimal = Decimal(0)
 
     @property
     def symbol(self) -> str:

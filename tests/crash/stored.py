@@ -51,7 +51,10 @@ def glance(data_dir: Path) -> Glance | None:
             return Glance(
                 targets=one("select coalesce(group_concat(targets), '{}') from runs"),
                 in_flight=int(
-                    one(f"select count(*) from orders where state in ({marks})", *_IN_FLIGHT)
+                    one(
+                        f"select count(*) from orders where state in ({marks})",  # noqa: S608
+                        *_IN_FLIGHT,
+                    )
                 ),
                 fills=int(one("select count(*) from entries where trade_id is not null")),
                 asked=int(one("select count(*) from differences where state = 'open'")),

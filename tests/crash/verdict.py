@@ -156,8 +156,8 @@ def _fills(exchange: Exchange, books: Books) -> list[str]:
     )
     lost = [f"{key} is not booked" for key in theirs if not ours[key]]
     more = [f"{key} is booked {times} times" for key, times in ours.items() if times > 1]
-    unknown = [f"{key} is booked and the exchange has none such" for key in ours if key not in theirs]
-    return lost + more + unknown
+    made_up = [f"{key} is booked, the exchange has none such" for key in ours if key not in theirs]
+    return lost + more + made_up
 
 
 # --- alerts -----------------------------------------------------------------------------------

@@ -22,6 +22,8 @@ from sandbox.exchange.binance.face import BinanceFace
 from sandbox.exchange.binance.signing import AHEAD_MS
 from sandbox.exchange.control.api import ControlApi
 from sandbox.exchange.core import Exchange
+from sandbox.exchange.kraken.face import KrakenFace
+from sandbox.exchange.wire.faces import Faces
 from sandbox.signals import Signal
 
 PUMP_EVERY_S = 0.05
@@ -82,6 +84,10 @@ class ExchangeServer:
             limits_enforced=self.settings.limits_enforced,
             ahead_ms=self.settings.ahead_ms,
         )
+        self.kraken = KrakenFace(
+            exchange, self.wait_until, limits_enforced=self.settings.limits_enforced
+        )
+        self._faces = Faces(self.binance, self.kraken)
         self._runner: web.AppRunner | None = None
         self._pump_task: asyncio.Task[None] | None = None
         self.port = self.tls_port = 0
@@ -109,7 +115,7 @@ class ExchangeServer:
     ) -> None:
         await self.stop_pump()
         self._let_go()
-        await self.binance.close()
+        await self._faces.close()
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -123,14 +129,14 @@ class ExchangeServer:
     def make_app(self) -> web.Application:
         """Return what is served, for a server that has more to serve."""
         app = web.Application(client_max_size=1 << 20)
-        self.binance.add_routes(app.router)
+        self._faces.add_routes(app.router)
         if self.settings.control:
             self.add_control(app.router)
         return app
 
     def add_control(self, router: web.UrlDispatcher) -> None:
         """Serve the control API, here or by another server of this process."""
-        ControlApi(self.exchange, self.binance, self).add_routes(router)
+        ControlApi(self.exchange, self._faces, self).add_routes(router)
 
     @property
     def http(self) -> str:
@@ -171,7 +177,7 @@ class ExchangeServer:
     def move_to(self, to_ms: int) -> None:
         """Move the exchange on and send what became due; an earlier time changes nothing."""
         self.exchange.advance(to_ms)
-        self.binance.moved()
+        self._faces.moved()
         while self._waits and self._waits[0][0] <= self.exchange.now_ms:
             _, _, woken = heapq.heappop(self._waits)
             if not woken.done():

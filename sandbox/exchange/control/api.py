@@ -26,13 +26,13 @@ from typing import Protocol
 
 from aiohttp import web
 
-from sandbox.exchange.binance.face import BinanceFace
 from sandbox.exchange.control import views
 from sandbox.exchange.control.hands import BadOrder, Hand, intervene
 from sandbox.exchange.control.rules import BadRule, read_rule
 from sandbox.exchange.core import Act, Exchange, Reject, Rule
 from sandbox.exchange.core.kinds import Permission
 from sandbox.exchange.core.presets import PRESETS, is_on, switch_off, switch_on
+from sandbox.exchange.wire.faces import Faces
 from sandbox.jsontypes import JsonObject, as_int, as_list, as_object, as_text
 
 PREFIX = "/exchange/control"
@@ -56,9 +56,9 @@ class Server(Protocol):
 class ControlApi:
     """The routes and what they do."""
 
-    def __init__(self, exchange: Exchange, face: BinanceFace, server: Server) -> None:
+    def __init__(self, exchange: Exchange, faces: Faces, server: Server) -> None:
         self._exchange = exchange
-        self._face = face
+        self._faces = faces
         self._server = server
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
@@ -124,7 +124,7 @@ class ControlApi:
         }
 
     def _requests(self, given: JsonObject, query: Mapping[str, str]) -> JsonObject:
-        return {"requests": dict(self._face.requests.counts)}
+        return {"requests": self._faces.counts()}
 
     # faults
 
@@ -159,7 +159,7 @@ class ControlApi:
 
     def _act(self, given: JsonObject, query: Mapping[str, str]) -> JsonObject:
         made = intervene(self._exchange, Hand(given))
-        self._face.moved()
+        self._faces.moved()
         return {"ok": True, "order": None if made is None else views.order_view(made)}
 
     def _clock(self, given: JsonObject, query: Mapping[str, str]) -> JsonObject:
@@ -172,14 +172,14 @@ class ControlApi:
 
     def _connections(self, given: JsonObject, query: Mapping[str, str]) -> JsonObject:
         acts: dict[str, Callable[[], None]] = {
-            "cut": self._face.cut,
-            "hang_up": self._face.hang_up,
-            "die_silently": self._face.die_silently,
+            "cut": self._faces.cut,
+            "hang_up": self._faces.hang_up,
+            "die_silently": self._faces.die_silently,
         }
         wanted = as_text(given.get("do"))
         if wanted not in acts:
             raise BadOrder(f"`do` must be one of {', '.join(acts)}")
-        number = self._face.connections()
+        number = self._faces.connections()
         acts[wanted]()
         return {"connections": number}
 

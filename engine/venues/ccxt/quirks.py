@@ -7,6 +7,7 @@ import re
 from base64 import b32decode, b32encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
@@ -203,7 +204,11 @@ class Quirks:
         texts: (part of the message in lower case, trouble); these go before codes.
         code_keys, text_keys: Where an error answer holds code and text.
         weights: Request weight by unified method; 1 where not named.
+        increments: The smallest unit in which it keeps an asset, as text; under "" for assets that
+            are not named. What it books is rounded to that. Empty: it books exactly.
         fees_in_base: Spot buys pay their fee in what they receive, unless a discount token does.
+        warm: So many connections at most are opened before a bar closes, by asking for the time;
+            0 where that would cost of the budget that orders need.
     """
 
     validity_ms: int = 60_000
@@ -239,7 +244,13 @@ class Quirks:
     weights: Mapping[str, float] = field(default_factory=dict)
     fees_in_base: bool = False
     wallet: WalletRows | None = None
+    increments: Mapping[str, str] = field(default_factory=dict)
+    warm: int = 0
     demo: bool = False  # ccxt refuses its test network: demo trading takes its place
+
+    def increment(self, asset: str) -> Decimal:
+        """Return the unit in which the exchange keeps an asset, 0 where it books exactly."""
+        return Decimal(self.increments.get(asset, self.increments.get("", "0")))
 
     def weight(self, method: str) -> float:
         return self.weights.get(method, 1.0)

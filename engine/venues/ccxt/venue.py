@@ -1,6 +1,6 @@
 """The `Venue` port over ccxt."""
 
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, cast
@@ -37,9 +37,11 @@ from engine.venues.ccxt.sending import Sendings
 from engine.venues.ccxt.session import Session
 from engine.venues.ccxt.settings import CcxtSettings
 from engine.venues.ccxt.streaming import Streams
+from engine.venues.ccxt.streams.barrier import Series
 from engine.venues.ccxt.streams.feed import Feed
 from engine.venues.ccxt.submitting import Submitter
 from engine.venues.ccxt.troubles import Operation
+from engine.venues.ccxt.warming import Warming
 
 NO_IDS = (
     "this exchange takes no order ids of ours: an order is known again by instrument, side, price, "
@@ -149,6 +151,8 @@ class CcxtVenue:
         series = list(dict.fromkeys(subscriptions))
         feed = await self._streams.venue(series, parts.access, parts.reader)
         feed.add("clock", self._session.skew.run)
+        if self._quirks.warm:
+            feed.add("connections", self._warming(series).run)
         self._feed = feed
         try:
             async for message in feed:
@@ -185,6 +189,16 @@ class CcxtVenue:
         if self._feed is not None:
             await self._feed.close()
         await self._session.close()
+
+    def _warming(self, series: Collection[Series]) -> Warming:
+        session = self._session
+        return Warming(
+            series,
+            most=self._quirks.warm,
+            ask=session.time,
+            venue_now=session.skew.venue_now,
+            wall=session.wall,
+        )
 
     def _dead_man_params(self, seconds: int) -> list[dict[str, object]]:
         if not self._quirks.dead_man_by_symbol:

@@ -47,10 +47,14 @@ def goes_at_once(order: Order) -> bool:
     return order.purpose is OrderPurpose.EXIT
 
 
-def under_way(orders: Iterable[Order], without: Container[ClientOrderId] = ()) -> Decimal:
+def under_way(
+    orders: Iterable[Order], without: Container[ClientOrderId] = (), *, doubtful: bool
+) -> Decimal:
     """Return what open exits are about to sell.
 
-    One in doubt counts as unfilled: what protects the position does not rely on it.
+    Args:
+        doubtful: One in doubt counts as about to sell: nothing at the venue would keep it and
+            another one together from selling more than is held. Otherwise it counts as unfilled.
     """
     with exact():
         return sum(
@@ -58,7 +62,7 @@ def under_way(orders: Iterable[Order], without: Container[ClientOrderId] = ()) -
                 order.leaves_quantity
                 for order in orders
                 if goes_at_once(order)
-                and order.state is not OrderState.UNKNOWN
+                and (doubtful or order.state is not OrderState.UNKNOWN)
                 and order.client_order_id not in without
             ),
             ZERO,

@@ -23,6 +23,7 @@ from engine.errors import (
 )
 from engine.execution.requests import Accepted, Refused, look_up
 from engine.handlers.backoff import Backoff
+from engine.handlers.exits import key_of
 from engine.handlers.orders import FollowUp, Orders
 from engine.handlers.protection import Protection
 
@@ -150,22 +151,10 @@ class Doubts:
         desk = self._desk
         instrument = desk.instruments[order.instrument_id]
         mine = closable(desk, order.book_id, order.instrument_id)
-        with exact():
-            others = sum(
-                (
-                    abs(p.quantity)
-                    for p in desk.ledger.positions()
-                    if p.instrument.base == instrument.base
-                    and p.instrument.kind is instrument.kind
-                    and (p.book_id, p.instrument_id) != (order.book_id, order.instrument_id)
-                    and p.quantity * order.side.sign < 0
-                ),
-                max(desk.ledger.cash().get(instrument.base, ZERO), ZERO),
-            )
-        if others:
+        if not self._protection.exits.is_bounded(key_of(order)):
             return ZERO
         if instrument.kind is not InstrumentKind.SPOT:
-            return mine if desk.venue.capabilities.reduce_only else ZERO
+            return mine
         try:
             balances = await desk.venue.balances()
         except (VenueUnavailable, RequestRefused):

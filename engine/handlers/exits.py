@@ -12,6 +12,7 @@ from decimal import Decimal
 from engine.desk.closing import closable
 from engine.desk.state import Changes, Desk, PlanKey
 from engine.domain.ids import ClientOrderId
+from engine.domain.instruments import InstrumentKind
 from engine.domain.money import ZERO, exact
 from engine.domain.orders import Order, OrderState
 from engine.execution.leaving import (
@@ -88,7 +89,34 @@ class Exits:
 
     def leaving(self, key: PlanKey, changes: Changes) -> Decimal:
         """Return what exits under way will sell of it; one that the venue defers is not."""
-        return under_way(self._orders_of(key, changes), self._orders.unsent)
+        orders = self._orders_of(key, changes)
+        return under_way(orders, self._orders.unsent, doubtful=not self.is_bounded(key))
+
+    def is_bounded(self, key: PlanKey) -> bool:
+        """Tell whether the venue itself keeps exits from selling more than the position.
+
+        By reduce-only with its net behind it, or for want of the asset.
+        """
+        desk = self._desk
+        instrument = desk.instruments[key[1]]
+        quantity = desk.position(key[0], key[1]).quantity
+        with exact():
+            beside = sum(
+                (
+                    abs(p.quantity)
+                    for p in desk.ledger.positions()
+                    if p.instrument.base == instrument.base
+                    and p.instrument.kind is instrument.kind
+                    and (p.book_id, p.instrument_id) != key[:2]
+                    and p.quantity * quantity > 0
+                ),
+                max(desk.ledger.cash().get(instrument.base, ZERO), ZERO),
+            )
+        if beside >= instrument.quantity_increment:
+            return False  # it could be sold in place of what is ours
+        if instrument.kind is InstrumentKind.SPOT:
+            return True
+        return desk.venue.capabilities.reduce_only and self.is_backed(key)
 
     def _orders_of(self, key: PlanKey, changes: Changes) -> list[Order]:
         orders = {o.client_order_id: o for o in self._desk.orders_of(key[0], key[1])}
@@ -205,7 +233,9 @@ class Exits:
         instrument = desk.instruments[order.instrument_id]
         later = {*self._waiting, order.client_order_id, *self._orders.unsent}
         with exact():
-            free = self.held(key) - under_way(self._orders_of(key, changes), later)
+            free = self.held(key) - under_way(
+                self._orders_of(key, changes), later, doubtful=not self.is_bounded(key)
+            )
         position = desk.position(order.book_id, order.instrument_id).quantity
         out: tuple[Order, ...] = ()
         if closes(order, position):

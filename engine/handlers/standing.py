@@ -63,13 +63,17 @@ class Standing:
         standing = None if run is None else run.targets.get(order.instrument_id)
         if run is None or standing is None or order.purpose is not OrderPurpose.ENTRY:
             return
-        since = standing.bar_time + run.timeframe.delta
-        if order.ts_init < since or self._is_flat(standing):
+        if order.ts_init < self._since(run, standing) or self._is_flat(standing):
             await self._shrink(run, order.instrument_id, f"fill {fill.key}")
 
     async def watch(self, due: datetime) -> None:
-        """Close what a run holds though its target is flat; less and less often if it fails."""
+        """Close what a run holds though its target is flat; less and less often if it fails.
+
+        Entries whose decision no longer stands are cancelled once more: the venue may say that one
+        works whose cancel was lost.
+        """
         desk = self._desk
+        await self._orders.cancel([o for o in desk.orders.values() if self._is_stale(o)])
         for run in list(desk.runs.values()):
             for instrument_id, standing in run.targets.items():
                 key = (run.id, instrument_id)
@@ -82,6 +86,25 @@ class Standing:
                 ):
                     cause = f"flat since {standing.bar_time.isoformat()} at {due.isoformat()}"
                     await self._shrink(run, instrument_id, cause)
+
+    def _is_stale(self, order: Order) -> bool:
+        desk = self._desk
+        if order.purpose is not OrderPurpose.ENTRY or not order.is_working:
+            return False
+        if desk.activity.is_asking(order.instrument_id):
+            return False
+        run = desk.runs.get(RunId(order.book_id))
+        if desk.trading_state is TradingState.HALTED:
+            return True
+        if run is None:
+            return False
+        standing = run.targets.get(order.instrument_id)
+        late = standing is not None and order.ts_init < self._since(run, standing)
+        return late or not run.may_enter
+
+    def _since(self, run: Run, standing: StandingTarget) -> datetime:
+        """Return when the target that stands was decided: its bar's end."""
+        return standing.bar_time + run.timeframe.delta
 
     def _is_flat(self, standing: StandingTarget) -> bool:
         return not standing.target or (standing.target < 0 and not self._rules.allow_short)

@@ -179,7 +179,7 @@ class LiveVenue:
             case Answer.PASSED:
                 raise StopWouldTrigger("the order would trigger at once")
             case Answer.HALF:
-                return self._report(self._accept(order, part=order.quantity / 2))
+                return self._report(self._accept(order, part=self._half(order, order.quantity)))
             case Answer.LOST:
                 self._accept(order)
                 raise OrderStateUnknown("the connection was cut")
@@ -195,7 +195,8 @@ class LiveVenue:
         if resting is None or not resting.is_open:
             raise OrderNotFound("unknown order")
         if answer in {Answer.GONE, Answer.HALF_GONE}:
-            self.fill(resting.venue_order_id, resting.left / (1 if answer is Answer.GONE else 2))
+            part = resting.left if answer is Answer.GONE else self._half(order, resting.left)
+            self.fill(resting.venue_order_id, part)
         if answer is Answer.GONE:
             raise OrderNotFound("unknown order")
         self.end(resting.venue_order_id)
@@ -380,6 +381,9 @@ class LiveVenue:
     def _id(self) -> VenueOrderId:
         self._number += 1
         return VenueOrderId(f"v{self._number}")
+
+    def _half(self, order: Order, quantity: Decimal) -> Decimal:
+        return self._instruments[order.instrument_id].round_quantity(quantity / 2)
 
     def _find(self, order: Order) -> Resting | None:
         if order.venue_order_id is not None and order.venue_order_id in self.orders:

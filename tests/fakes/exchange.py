@@ -5,12 +5,16 @@
         await spot.create_order("BTC/USDT", "limit", "buy", 0.01, 40_000)
         venue.step(60_000)
 
+`kraken()` makes a client of the same exchange's other protocol, whose markets are in dollars.
+
 The exchange stands still unless it is stepped (`live=True` lets it follow the wall). Its markets
 are BTC/USDT and ETH/USDT, spot and USD-M; the account "main" holds money in both wallets.
 """
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import socket
 import ssl
 from collections import Counter
@@ -34,6 +38,9 @@ from sandbox.exchange.server import ExchangeServer, ServerSettings, wall_ms
 ACCOUNT = "main"
 KEY = "k3yOfTheMainAccount000000000000000000000"
 SECRET = "s3cretOfTheMainAccount00000000000000000"
+KRAKEN_KEY = "k3yOfTheMainAccountAtKraken"
+KRAKEN_SECRET = base64.b64encode(b"s3cret of the main account at Kraken").decode()
+DOLLARS = {"USD": Decimal(100_000), "BTC": Decimal(2), "ETH": Decimal(20)}
 MINUTE_MS = 60_000
 START_MS = 1_767_614_400_000  # 5 January 2026, 12:00 UTC
 # A stepped exchange stands still while the clients' clock goes on.
@@ -58,6 +65,24 @@ def usual_markets(points_per_minute: int = 60) -> list[Market]:
     ]
 
 
+def kraken_markets(points_per_minute: int = 60, **changes: Any) -> list[Market]:
+    """BTC and ETH against USD as Kraken has them: fees in dollars, no bar without a trade."""
+    crowd = Liquidity(points_per_minute=points_per_minute)
+    both: dict[str, Any] = {
+        "fees_in_received": False,
+        "shows_empty_bars": False,
+        "min_notional": Decimal("0.5"),
+        "maker_fee": Decimal("0.0025"),
+        "taker_fee": Decimal("0.004"),
+        "liquidity": crowd,
+        "step": Decimal("0.00000001"),
+        **changes,
+    }
+    bitcoin = {"tick": Decimal("0.1"), "min_quantity": Decimal("0.00005"), **both}
+    ether = {"start_price": Decimal(3000), "min_quantity": Decimal("0.001"), **both}
+    return [spot("XBTUSD", "BTC", "USD", **bitcoin), spot("ETHUSD", "ETH", "USD", **ether)]
+
+
 class ScriptedVenue:
     """A running exchange, and the clients that were made for it; all end with it."""
 
@@ -75,22 +100,31 @@ class ScriptedVenue:
 
     def listeners(self) -> list[str]:
         """What clients are subscribed to: streams by name, accounts as `user:NAME`."""
-        return self.server.binance.subscriptions()
+        return self.server.binance.subscriptions() + self.server.kraken.subscriptions()
 
     @property
     def requests(self) -> Counter[str]:
         """How often each was asked so far, as "GET /api/v3/openOrders"; lost ones count."""
-        return self.server.binance.requests.counts
+        return self.server.binance.requests.counts + self.server.kraken.requests.counts
+
+    async def _changed(self) -> None:
+        signals = (self.server.binance.changed, self.server.kraken.changed)
+        waits = [asyncio.ensure_future(signal.wait()) for signal in signals]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     async def until_heard(self, number: int = 1) -> None:
         """Wait until clients have at least that many subscriptions."""
         while len(self.listeners()) < number:
-            await self.server.binance.changed.wait()
+            await self._changed()
 
     async def until_silent(self) -> None:
         """Wait until nobody is subscribed to anything."""
         while self.listeners():
-            await self.server.binance.changed.wait()
+            await self._changed()
 
     async def until_waiting(self) -> None:
         """Wait until the exchange holds something back for later."""
@@ -114,6 +148,12 @@ class ScriptedVenue:
     def both(self, **config: Any) -> Any:
         """A ccxt.pro client that knows the markets of both halves."""
         return self._client("binance", {"fetchMarkets": {"types": ["spot", "linear"]}}, config)
+
+    def kraken(self, **config: Any) -> Any:
+        """A ccxt.pro client that speaks Kraken's protocol, REST and websockets."""
+        self.exchange.accounts.add_key(ACCOUNT, KRAKEN_KEY, KRAKEN_SECRET)
+        keys = {"apiKey": KRAKEN_KEY, "secret": KRAKEN_SECRET}
+        return self._client("kraken", {}, {**keys, **config})
 
     def plain(self) -> Any:
         """A ccxt.pro client with a key and otherwise ccxt's own defaults."""

@@ -91,7 +91,20 @@ def protect(
     if alone and len(kept) < len(resting):
         place = []
     stale = tuple(order for order in orders if order.client_order_id not in kept)
+    if not alone and any(o.client_order_id in kept and _is_stop_on_its_way(o) for o in orders):
+        stale = tuple(o for o in stale if o.purpose is not OrderPurpose.STOP)
     return ProtectionChange(place=tuple(place), cancel=stale)
+
+
+def has_stops_to_spare(working: Iterable[Order]) -> bool:
+    """Tell whether a stop that was replaced rests on beside the one that works now."""
+    stops = [o for o in working if o.purpose is OrderPurpose.STOP and not goes_at_once(o)]
+    return sum(order.is_working for order in stops) > 1
+
+
+def _is_stop_on_its_way(order: Order) -> bool:
+    """Tell whether a stop may yet turn out not to be there: the old one works until it is."""
+    return order.purpose is OrderPurpose.STOP and not order.is_working
 
 
 def is_protected(

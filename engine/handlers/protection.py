@@ -16,7 +16,13 @@ from engine.domain.records import ExitPlanState
 from engine.execution.exits import after_bar, is_due, reached, wanted_exits
 from engine.execution.intents import IntentContext, build_orders, closing_side
 from engine.execution.leaving import goes_at_once
-from engine.execution.protection import group_of, is_protected, protect, rung_at_market
+from engine.execution.protection import (
+    group_of,
+    has_stops_to_spare,
+    is_protected,
+    protect,
+    rung_at_market,
+)
 from engine.handlers.backoff import Backoff
 from engine.handlers.exits import Exits, key_of
 from engine.handlers.orders import Orders
@@ -344,6 +350,13 @@ class Protection:
         for key in missing:
             if not self._refusals[key] or self._patience.is_due(key, now):
                 await self.restore(key)
+        for key in [key for key in desk.plans if self._has_stops_to_spare(key)]:
+            await self.restore(key)
+
+    def _has_stops_to_spare(self, key: PlanKey) -> bool:
+        if self.exits.style(key) is not ExitStyle.SIDE_BY_SIDE:
+            return False
+        return has_stops_to_spare(self._desk.protective_orders(key))
 
     def _is_protected(self, key: PlanKey, plan: ExitPlanState) -> bool:
         instrument = self._desk.instruments[key[1]]

@@ -305,6 +305,23 @@ async def test_a_stop_is_never_missing_while_its_size_follows_a_rung() -> None:
     assert 10 in stops(desk)  # reduce-only: it sells no more than is held
 
 
+@pytest.mark.parametrize("fate", [Answer.LOST, Answer.DROPPED, Answer.LATE])
+async def test_the_old_stop_rests_until_a_new_one_in_doubt_is_known_to_work(fate: Answer) -> None:
+    desk = await entered(staying(perpetual(), exit_plan=ExitPlan(trail=D("0.05"))))
+    desk.venue.script.submits = [fate]
+    desk.venue.script.reads_fail = True
+    desk.venue.script.cancels = [Answer.DROPPED]  # it is not taken back at once
+    await desk.bar(110)
+    for _ in range(5):
+        await desk.seconds()
+        assert stops(desk)
+    desk.venue.script.reads_fail = False
+    desk.venue.arrive()
+    await desk.seconds(10)
+    assert [r.order.trigger_price for r in resting(desk)] == [D("104.5")]
+    assert stops(desk) == [10]
+
+
 # --- stops beyond the price --------------------------------------------------------------------
 
 

@@ -6,10 +6,17 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.domain.orders import Order, OrderState
+from engine.domain.orders import Order, OrderPurpose, OrderState, OrderType
 from engine.domain.policies import ExitPlan, TakeProfit
 from engine.domain.records import ExitPlanState
-from engine.execution.protection import ProtectionChange, is_protected, protect
+from engine.execution.exits import wanted_exits
+from engine.execution.protection import (
+    ProtectionChange,
+    has_stops_to_spare,
+    is_protected,
+    protect,
+    rung_at_market,
+)
 from engine.ports import ExitStyle
 from tests.unit.engine.values import MINUTE, NOON, SPOT, D, plan_state
 
@@ -81,6 +88,62 @@ def test_a_place_taken_again_later_has_an_id_of_its_own() -> None:
     assert first.client_order_id != later.client_order_id
     [again] = diff(state, D(10), []).place
     assert again.client_order_id == first.client_order_id
+
+
+def test_the_old_stop_is_cancelled_only_once_the_new_one_is_known_to_work() -> None:
+    beside = ExitStyle.SIDE_BY_SIDE
+    state = plan_state(ExitPlan(stop=D("0.05")))
+    old = carried_out(diff(state, D(10), [], style=beside), [])
+    moved = replace(state, stop_price=D(99))
+    [new] = diff(moved, D(10), old, minute=1, style=beside).place
+    doubtful = replace(new, state=OrderState.UNKNOWN)
+    assert diff(moved, D(10), [*old, doubtful], minute=2, style=beside) == ProtectionChange()
+    known = replace(new, state=OrderState.ACKNOWLEDGED)
+    assert has_stops_to_spare([*old, known])
+    assert list(diff(moved, D(10), [*old, known], minute=2, style=beside).cancel) == old
+
+
+ALONE = ExitStyle.ONE_AT_A_TIME
+
+
+def test_where_a_stop_locks_it_goes_first_and_the_next_one_is_placed_when_it_has_ended() -> None:
+    state = plan_state(ExitPlan(stop=D("0.05")))
+    working = carried_out(diff(state, D(10), [], style=ALONE), [])
+    tighter = replace(state, stop_price=D(99))
+    change = diff(tighter, D(10), working, minute=1, style=ALONE)
+    assert (change.place, list(change.cancel)) == ((), working)
+    going = [replace(o, state=OrderState.CANCEL_PENDING) for o in working]
+    assert diff(tighter, D(10), going, minute=1, style=ALONE) == ProtectionChange()
+    [new] = diff(tighter, D(10), [], minute=1, style=ALONE).place
+    assert new.trigger_price == 99
+
+
+def test_what_goes_out_at_the_market_is_neither_counted_nor_cancelled() -> None:
+    state = plan_state(PLAN)
+    stop = carried_out(diff(state, D(5), [], style=ALONE), [])
+    [rung] = [w for w in wanted_exits(state, D(5), SPOT) if not w.is_stop]
+    selling = rung_at_market(state, D(5), rung, NOON, lambda _: False)
+    assert (selling.order_type, selling.purpose) == (OrderType.MARKET, OrderPurpose.TAKE_PROFIT)
+    assert diff(state, D(5), [*stop, selling], style=ALONE) == ProtectionChange()
+
+
+def test_a_stop_that_is_not_as_reduce_only_as_it_could_be_is_replaced() -> None:
+    state = plan_state(ExitPlan(stop=D("0.05")))
+    now = NOON
+    beside = ExitStyle.SIDE_BY_SIDE
+    [plain] = protect(state, D(10), [], SPOT, now=now, style=ALONE, reduce_only=False).place
+    assert not plain.reduce_only
+    works = replace(plain, state=OrderState.ACKNOWLEDGED)
+    change = protect(state, D(10), [works], SPOT, now=now + MINUTE, style=beside)
+    assert [o.reduce_only for o in change.place] == [True]
+    assert change.cancel == (works,)
+
+
+def test_a_remainder_that_can_not_be_sold_needs_no_stop() -> None:
+    state = plan_state(ExitPlan(stop=D("0.05")), quantity=D("9.9905"))
+    working = carried_out(diff(state, D("9.9905"), []), [])
+    assert working[0].quantity == D("9.990")
+    assert is_protected(state, D("9.9905"), working, SPOT)
 
 
 @given(

@@ -14,6 +14,7 @@ from engine.errors import (
     OrderRefused,
     OrderStateUnknown,
     RequestRefused,
+    StopWouldTrigger,
     TradingError,
     TradingNotAllowed,
     UnknownInstrument,
@@ -261,3 +262,16 @@ def test_only_an_unknown_outcome_leaves_an_order_in_doubt(trouble: Trouble) -> N
     assert issubclass(
         error_of(trouble, Operation.CANCEL), OrderNotFound | OrderStateUnknown | RequestRefused
     )
+
+
+def test_a_stop_whose_price_has_been_passed_is_refused_as_such() -> None:
+    code = '{"code":-2021,"msg":"Order would immediately trigger."}'
+    error = ERRORS.OrderImmediatelyFillable("x")
+    assert became(error, answered(400, code), Operation.SUBMIT, BINANCE) is StopWouldTrigger
+
+
+@pytest.mark.parametrize("code", ["110092", "110093"])
+def test_bybits_codes_for_a_passed_trigger_are_known(code: str) -> None:
+    bybit = EXCHANGES["bybit", MarketKind.LINEAR]
+    wire = answered(200, f'{{"retCode":{code},"retMsg":"expect Rising"}}')
+    assert became(ERRORS.InvalidOrder("x"), wire, Operation.SUBMIT, bybit) is StopWouldTrigger

@@ -213,8 +213,7 @@ class Supervisor:
         if self._was_ready:
             _say("the service is running again")
         else:
-            _say(f"ready: open {self._page}")
-            _say_more(self._options)
+            _say(f"ready: open {self._page}{_more(self._options)}")
         self._was_ready = True
 
     def _service_ended(self, service: "subprocess.Popen[bytes] | None") -> None:
@@ -238,13 +237,12 @@ class Supervisor:
         if self._was_ready or self._is_ready:
             _say(f"{told}; starting it again, its state is kept")
         elif told != self._told:
-            _say(told)
+            live = " (for live prices: the network, or the symbol)"
             _say(
-                f"it is tried again and again, every {_LONGEST_PAUSE:.0f} s in the end; Ctrl-C "
-                f"ends it. The page is open already: {self._page}"
+                f"{told}\noutcry: it is tried again and again, {_LONGEST_PAUSE:.0f} s apart in the "
+                f"end. Mend what it says{live if self._options.play is Play.PAPER else ''}, or end "
+                f"it with Ctrl-C. The page is open already: {self._page}"
             )
-            if self._options.play is Play.PAPER:
-                _say("live prices need a network: check this machine's, and that it reaches them")
         self._told = told
 
     def _last_words(self) -> str:
@@ -329,13 +327,14 @@ def _free_port() -> int:
         return port
 
 
-def _say_more(options: Options) -> None:
-    """Tell what is special about this kind of demo."""
+def _more(options: Options) -> str:
+    """Return what is special about this kind of demo."""
     if options.play is Play.EXCHANGE:
-        _say("it trades on the sandbox's exchange; make that misbehave under Exchange on the page")
+        return " (it trades on the sandbox's exchange: disturb that under Exchange on the page)"
     if options.play is Play.PAPER:
         names = ", ".join(options.symbols)
-        _say(f"on paper: live prices of {options.exchange} for {names}, simulated fills, no key")
+        return f" (live prices of {options.exchange} for {names}, simulated fills, no key)"
+    return ""
 
 
 def _how(status: int) -> str:

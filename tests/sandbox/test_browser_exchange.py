@@ -71,6 +71,7 @@ async def test_a_manual_trade_shows_in_the_account_and_in_the_log(page: Page, bo
     await expect(page.locator("#exchange-account table")).to_contain_text("BTC")
     await page.get_by_role("tab", name="Log").click()
     await expect(page.locator("#exchange-log li").first).to_contain_text("order on the website")
+    await expect(page.locator("#exchange-record")).to_contain_text("1 order accepted, none twice")
 
 
 async def test_what_is_impossible_says_so_and_changes_nothing(page: Page, box: Sandbox):

@@ -10,10 +10,10 @@ import ccxt.async_support as ccxt
 import pytest
 
 from sandbox.config import SandboxConfig
-from sandbox.exchange.control.panel import log_view, outages_view
+from sandbox.exchange.control.panel import OrderRecord, log_view, outages_view
 from sandbox.exchange.control.watching import WATCH
-from sandbox.exchange.core import Act, Exchange
-from sandbox.exchange.core.kinds import MarketKind, Side, Wallet
+from sandbox.exchange.core import Act, Exchange, OrderRequest
+from sandbox.exchange.core.kinds import MarketKind, OrderType, Side, Wallet
 from sandbox.exchange.core.presets import PRESETS, switch_on
 from sandbox.exchange.hosting import ACCOUNT, FUNDS, LEVERAGE, HostedExchange, markets_of
 from sandbox.server import Sandbox
@@ -139,6 +139,23 @@ def test_what_happens_again_and_again_is_one_line_of_the_log(exchange: Exchange)
     newest, faults, *_ = log_view(exchange)
     assert (newest["act"], newest["times"]) == ("hand", 1)
     assert (faults["act"], faults["times"]) == ("fault", 5)
+
+
+def test_an_order_that_is_accepted_twice_is_counted(exchange: Exchange) -> None:
+    record = OrderRecord(exchange, ACCOUNT)
+    market = exchange.markets[0]
+    for name in ("a", "b", "a"):
+        request = OrderRequest(
+            symbol=market.symbol,
+            side=Side.BUY,
+            order_type=OrderType.MARKET,
+            quantity=Decimal("0.001"),
+            client_order_id=name,
+        )
+        exchange.orders.submit(ACCOUNT, request)  # its end frees the id, as at Binance
+    assert record.view() == {"accepted": 3, "twice": 1}
+    exchange.hands.manual_trade(ACCOUNT, market.symbol, Side.SELL, Decimal("0.001"))
+    assert record.view() == {"accepted": 4, "twice": 1}
 
 
 def test_the_log_is_short_and_newest_first(exchange: Exchange) -> None:

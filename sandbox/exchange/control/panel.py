@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from itertools import groupby
 
@@ -27,15 +28,37 @@ class PanelApi:
     def __init__(self, exchange: Exchange, account: str) -> None:
         self._exchange = exchange
         self._account = account
+        self._record = OrderRecord(exchange, account)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Add it."""
         router.add_get(PATH, self._get)
 
     async def _get(self, request: web.Request) -> web.Response:
-        answer = web.json_response(panel_view(self._exchange, self._account))
+        view = panel_view(self._exchange, self._account)
+        answer = web.json_response({**view, "record": self._record.view()})
         answer.headers["Cache-Control"] = "no-store"
         return answer
+
+
+class OrderRecord:
+    """Counts accepted orders, and those whose client order id was accepted before."""
+
+    def __init__(self, exchange: Exchange, account: str) -> None:
+        self._journal = exchange.journal
+        self._account = account
+        self._read = 0
+        self._counts: Counter[str] = Counter()
+
+    def view(self) -> JsonObject:
+        """Return the counts by now; only what is new in the journal is read."""
+        for entry in self._journal.since(self._read):
+            self._read = entry.seq
+            is_ours = entry.account == self._account and entry.note != "trigger"
+            if is_ours and entry.act in {Act.SUBMIT, Act.ALGO}:
+                self._counts[entry.client_order_id] += 1
+        accepted = self._counts.total()
+        return {"accepted": accepted, "twice": accepted - len(self._counts)}
 
 
 def panel_view(exchange: Exchange, account: str) -> JsonObject:
@@ -77,7 +100,8 @@ def log_view(exchange: Exchange) -> list[JsonObject]:
     lines = journal.since(max(0, len(journal) - _LOOKED_THROUGH))
     told = [entry for entry in reversed(lines) if entry.act in _TOLD]
     grouped: list[list[Entry]] = []
-    for is_fault, spell in groupby(told, key=lambda entry: entry.act is Act.FAULT):
+    for is_fault, entries in groupby(told, key=lambda entry: entry.act is Act.FAULT):
+        spell = list(entries)
         grouped += _alike(spell) if is_fault else [[entry] for entry in spell]
     return [_line_view(same) for same in grouped[:_LINES]]
 

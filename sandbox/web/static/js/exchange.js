@@ -81,7 +81,8 @@ export class ExchangePane {
     this.part("quotes", state.markets, (markets, before) => $("exchange-quotes").replaceChildren(...markets.map((market) => quote(market, before?.find((old) => old.symbol === market.symbol)))));
     this.part("outages", state.outages, (outages) => this.drawOutages(outages));
     this.part("account", [state.account, state.fills], () => $("exchange-account").replaceChildren(...this.holdings(state)));
-    this.part("log", state.log, (log) => $("exchange-log").replaceChildren(...this.lines(log)));
+    this.part("log", state.log, (log) => $("exchange-lines").replaceChildren(...this.lines(log)));
+    this.part("record", state.record, (record) => { $("exchange-record").textContent = recorded(record); });
     this.hands.update(state);
   }
 
@@ -143,7 +144,7 @@ export class ExchangePane {
   }
 
   lines(log) {
-    if (!log.length) return [h("p", { class: "none" }, "Nothing went wrong yet, and nobody intervened.")];
+    if (!log.length) return [h("li", { class: "none" }, "Nothing went wrong yet, and nobody intervened.")];
     return log.map((line) => h("li", { "data-act": line.act },
       h("time", { title: ago((this.state.now_ms - line.time_ms) / 1000) }, when(line.time_ms)),
       h("span", {}, told(line, line.symbol ? this.name(line.symbol) : "")),
@@ -168,6 +169,11 @@ function table(title, heads, rows, none) {
   return h("section", {}, h("h3", {}, title), rows.length
     ? h("table", {}, h("thead", {}, h("tr", {}, heads.map((head) => h("th", {}, head)))), h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell) => h("td", {}, cell))))))
     : h("p", { class: "none" }, none));
+}
+
+function recorded({ accepted, twice }) {
+  const orders = `By the exchange's own record: ${accepted} ${accepted === 1 ? "order" : "orders"} accepted`;
+  return `${orders}, ${twice ? `${twice} of them twice!` : "none twice."}`;
 }
 
 const words = (text) => text.replaceAll("_", " ");

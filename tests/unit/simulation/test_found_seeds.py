@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.simulation.running import play, silence
+from tests.simulation.running import play
 from tests.simulation.scenario import Mood
 
 # (seed, virtual seconds, what it was)
@@ -16,6 +16,5 @@ FOUND = (
 @pytest.mark.slow
 @pytest.mark.parametrize(("seed", "seconds", "what"), FOUND, ids=[str(row[0]) for row in FOUND])
 def test_what_a_seed_has_found_stays_mended(seed: int, seconds: float, what: str):
-    silence()
     result = play(seed, Mood.ROUGH, seconds=seconds)
     assert result.violations == [], what

@@ -12,7 +12,7 @@ from engine.handlers.fills import Fills
 from engine.handlers.protection import NOTHING_TO_DO, Protection
 from notifiers import retry
 from notifiers.worker import ChannelWorker, _Result
-from tests.simulation.running import play, silence
+from tests.simulation.running import play
 from tests.simulation.scenario import Mood
 from tests.simulation.venue.simulated import SimulatedVenue
 from tests.source_tree import ROOT
@@ -28,11 +28,6 @@ result = play(int(sys.argv[1]), Mood.ROUGH, seconds=7200.0, symbols=2)
 assert not result.violations, result.violations
 sys.stdout.write(result.digest)
 """
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> None:
-    silence()
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -132,6 +132,7 @@ class BarCloses:
                     orders, old = self._decide(signal, changes, adjusts=adjusts)
                     ready += orders
                     stale += old
+            self._orders.withdraw(stale, changes)
             await desk.commit(changes)
         await self._orders.cancel(stale)
         await self._protection.exits.send(ready)

@@ -206,10 +206,7 @@ class Orders:
         desk = self._desk
         async with desk.section:
             changes = Changes()
-            for order in open_ones:
-                current = desk.orders.get(order.client_order_id)
-                if current is not None and OrderState.CANCEL_PENDING is not current.state:
-                    changes.order(self._cancel_pending(current))
+            self.withdraw(open_ones, changes)
             await desk.commit(changes)
         asked = [o for o in open_ones if o.client_order_id in desk.orders]
         with desk.activity.asking(asked):
@@ -224,6 +221,16 @@ class Orders:
                 if current is not None:
                     self._note(current, after_cancel(current, answer, now), changes)
             await desk.commit(changes)
+
+    def withdraw(self, orders: Sequence[Order], changes: Changes) -> None:
+        """Inside the section: note that these are to be cancelled; `cancel` asks for it after.
+
+        Noted with what makes them unwanted, so that no crash can leave them working.
+        """
+        for order in orders:
+            current = self._desk.orders.get(order.client_order_id)
+            if current is not None and current.state is not OrderState.CANCEL_PENDING:
+                changes.order(self._cancel_pending(current))
 
     def _cancel_pending(self, order: Order) -> Order:
         now = self._desk.clock.now()

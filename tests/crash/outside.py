@@ -21,7 +21,11 @@ OPERATOR = 1001
 START_PRICE = 50_000
 TIMEOUT_S = 1.5
 _POINTS = 240
-_CROWD = Liquidity(points_per_minute=_POINTS, level_size=Decimal("0.2"))
+# Levels keep their sizes, so that an order meets the same ones in every case.
+_CROWD = Liquidity(
+    points_per_minute=_POINTS, level_size=Decimal("0.2"), refresh_ms=1_000_000_000_000_000
+)
+_SEED = 1
 
 
 class Still:
@@ -124,12 +128,12 @@ def _addresses(http: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def outside(
-    market: Market, folder: Path, *, seed: int, funds: Mapping[str, Decimal]
+    market: Market, folder: Path, *, funds: Mapping[str, Decimal]
 ) -> AsyncIterator[Outside]:
     """Open the world in `folder`; it keeps real time until the block ends."""
     exchange = Exchange(
         [market],
-        seed=seed,
+        seed=_SEED,
         start_ms=wall_ms() // MINUTE_MS * MINUTE_MS,
         warm_up_minutes=1,
         paths={market.symbol: Still(int(START_PRICE / market.tick))},

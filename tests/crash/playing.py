@@ -115,7 +115,7 @@ class Story:
         """
         for price in self.scenario.prices:
             self.world.set_price(price)
-            await self._until(lambda price=price: self._why_not_at_rest(price), crashed)
+            await self._until(self._why_not_at_rest, crashed)
         await self._until(self._why_not_over, crashed)
 
     async def _until(
@@ -143,15 +143,13 @@ class Story:
         waits = self.world.market.is_spot and (seen is None or seen.targets == "{}")
         return "no bar was decided on" if waits else ""
 
-    def _why_not_at_rest(self, price: Decimal) -> str:
-        """Return what is missing until the service has done all it can at this price."""
+    def _why_not_at_rest(self) -> str:
+        """Return what is missing until the service has done all it can at the present price."""
         seen = glance(self.world.data_dir)
         if seen is None:
             return "the database can't be read"
         return (
-            self._why_not_settled(seen)
-            or self._why_not_standing(seen, price)
-            or self._why_not_covered()
+            self._why_not_settled(seen) or self._why_not_standing(seen) or self._why_not_covered()
         )
 
     def _why_not_settled(self, seen: Glance) -> str:
@@ -162,7 +160,8 @@ class Story:
             return f"{seen.in_flight} orders wait for the exchange's word"
         return f"{seen.asked} differences wait for a person" if seen.asked else ""
 
-    def _why_not_standing(self, seen: Glance, price: Decimal) -> str:
+    def _why_not_standing(self, seen: Glance) -> str:
+        price = self.world.price
         if not self.world.market.is_spot or seen.targets == "{}":
             return ""
         (standing,) = json.loads(seen.targets).values()
@@ -221,13 +220,13 @@ class Story:
 
 
 @asynccontextmanager
-async def story(scenario: Scenario, folder: Path, tools: Tools, seed: int) -> AsyncIterator[Story]:
+async def story(scenario: Scenario, folder: Path, tools: Tools) -> AsyncIterator[Story]:
     """Open a world in `folder`, which must not be there yet; no life outlives it."""
     os.makedirs(folder)
     funds = {"USDT": Decimal(100_000)}
     if scenario.base_held:
         funds["BTC"] = scenario.base_held
-    async with outside(scenario.market(), folder, seed=seed, funds=funds) as world:
+    async with outside(scenario.market(), folder, funds=funds) as world:
         world.data_dir.mkdir(mode=0o700)
         told = Story(world, scenario, tools)
         try:
@@ -243,7 +242,7 @@ async def record(scenario: Scenario, folder: Path, tools: Tools) -> list[Place]:
     Raises:
         NotAtRest: It does not come to its end even so.
     """
-    async with story(scenario, folder, tools, seed=1) as told:
+    async with story(scenario, folder, tools) as told:
         requests = _listened(told.world)
         places = folder / "places"
         life = await told.begin(**{RECORD: str(places)})
@@ -280,7 +279,7 @@ def _listened(world: Outside) -> Requests:
 async def play(case: Case, scenario: Scenario, folder: Path, tools: Tools) -> Played:
     """Play a case to its verdict."""
     began = perf_counter()
-    async with story(scenario, folder, tools, case.seed) as told:
+    async with story(scenario, folder, tools) as told:
         crash = Crash(case, told, folder)
         troubles: list[str] = []
         try:

@@ -9,8 +9,8 @@ WATCH: Mapping[str, str] = {
     "minute. Nothing new is entered. Back again, everything is compared.",
     "requests_lost": "“No answer from the venue”, then “the venue has no such order”: proven not "
     "placed, and not sent again.",
-    "answers_lost": "“No answer from the venue”, then “The venue answered”: found by its id, never "
-    "placed twice.",
+    "answers_lost": "“No answer from the venue”, until it is found by its id or its fill. It is "
+    "never placed twice, see Log.",
     "slow": "The latency in /venues. Orders without an answer in time are in doubt and looked up.",
     "flaky": "Little or nothing: what is lost is asked for again, and each fill is booked once.",
     "rate_limited": "The budget in /venues is used up: requests wait, exits and cancels go first.",

@@ -1,6 +1,7 @@
 """The demo on paper: public prices without a key, here those of the scripted exchange."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,10 +28,10 @@ def test_it_trades_public_prices_with_a_run_for_each_symbol(tmp_path: Path, urls
     with running(*arguments, data_dir=tmp_path, more={"OUTCRY_VENUE__URLS": urls}) as demo:
         ready = demo.until("ready: open")
         assert "live prices of binance for BTC/USDT, ETH/USDT, simulated fills, no key" in ready
-        seen = health(port)
-        assert seen["mode"] == "paper"
-        [venue] = seen["venues"]  # type: ignore[misc]
-        assert venue["connected"]  # type: ignore[index]
+        assert health(port)["mode"] == "paper"
+        deadline = time.monotonic() + 30
+        while not (seen := health(port)["venues"])[0]["connected"]:  # type: ignore[index]
+            assert time.monotonic() < deadline, seen
         told = until_message(f"http://127.0.0.1:{port}", "started, reconciled")
         assert "btc: running, eth: running" in told
         assert get_json(f"http://127.0.0.1:{port}/sandbox/state")["exchange"] is None

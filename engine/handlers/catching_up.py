@@ -1,15 +1,17 @@
 """What the venue says, taken in: fills, flows and orders that we have not heard of yet."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from engine.desk.state import Desk
 from engine.domain.flows import AccountFlow
 from engine.domain.ids import ClientOrderId, InstrumentId, VenueOrderId
+from engine.domain.instruments import InstrumentKind
 from engine.domain.money import to_text
 from engine.domain.orders import Fill, Order, OrderState
+from engine.execution.hints import hinted
 from engine.execution.reconciliation import Theirs
 from engine.execution.reports import lost
 from engine.execution.requests import Accepted, Deferred, Lost, Refused, look_up
@@ -20,6 +22,7 @@ from engine.ports import OrderReport
 
 # Venues list a fill seconds after it was made, and their clocks are not ours.
 _OVERLAP = timedelta(minutes=15)
+_EVERYTHING_EVERY = timedelta(hours=1)
 _LOOK_UPS = 10  # at a time: the venue's own budget paces them
 
 _ON_THE_WAY = frozenset({OrderState.INTENDED, OrderState.SUBMITTED})
@@ -34,11 +37,13 @@ class Snapshot:
     Attributes:
         at: Market time UTC before the first request.
         known: Our open orders at that time.
+        asked: The instruments whose fills were asked for; None: all.
     """
 
     at: datetime
     known: Mapping[ClientOrderId, Order]
     theirs: Theirs
+    asked: frozenset[InstrumentId] | None
     fills: tuple[Fill, ...]
     flows: tuple[AccountFlow, ...]
 
@@ -57,7 +62,10 @@ class Taken:
 
 
 class CatchingUp:
-    """Asks the venue and books what is new: five requests, and one for each order that is gone."""
+    """Asks the venue and books what is new: a few requests, and one for each order that is gone.
+
+    Fills are asked for where something points at them (ADR 0015), and of everything once an hour.
+    """
 
     def __init__(
         self, desk: Desk, orders: Orders, fills: Fills, flows: Flows, follow_up: FollowUp
@@ -68,9 +76,16 @@ class CatchingUp:
         self._flows = flows
         self._follow_up = follow_up
         self._changed: list[str] = []
+        self._looks = 0
+        self._complete: datetime | None = None  # up to here the fills of everything were asked for
 
-    async def look(self) -> Snapshot:
-        """Ask for everything. Orders come first: one that fills meanwhile is in the fills after.
+    async def look(self, *, everything: bool = False) -> Snapshot:
+        """Ask how things stand, then for the fills that this points at.
+
+        Orders come first: one that fills meanwhile is in the fills after, or in the next look's.
+
+        Args:
+            everything: Ask for the fills of every instrument.
 
         Raises:
             TradingError: The venue can't be read now; nothing was changed.
@@ -78,18 +93,56 @@ class CatchingUp:
         desk = self._desk
         venue = desk.venue
         at, known = desk.clock.now(), dict(desk.orders)
-        since = self._since()
-        orders = await venue.open_orders()
-        fills = await venue.fills_since(since)
-        flows = await venue.flows_since(since)
         theirs = Theirs(
-            orders=orders, balances=await venue.balances(), positions=await venue.positions()
+            orders=await venue.open_orders(),
+            balances=await venue.balances(),
+            positions=await venue.positions() if self._has_derivatives else (),
         )
-        return Snapshot(at=at, known=known, theirs=theirs, fills=fills, flows=flows)
+        asked = (
+            None if everything or self._is_full_due(at) else self._hinted(known.values(), theirs)
+        )
+        fills = await venue.fills_since(self._since(asked), asked)
+        mark = desk.outside.mark
+        flows = await venue.flows_since(None if mark is None else mark.through - _OVERLAP)
+        self._looks += 1
+        return Snapshot(at=at, known=known, theirs=theirs, asked=asked, fills=fills, flows=flows)
 
-    def _since(self) -> datetime | None:
+    @property
+    def _has_derivatives(self) -> bool:
+        """Tell whether there can be positions that are no balances."""
+        kinds = {instrument.kind for instrument in self._desk.instruments.values()}
+        return kinds != {InstrumentKind.SPOT}
+
+    def _is_full_due(self, at: datetime) -> bool:
+        """The first look is a start's, which is to be quick: the second makes up for it."""
+        if self._desk.outside.mark is None:
+            return True
+        complete = self._complete
+        return self._looks > 0 and (complete is None or at - complete >= _EVERYTHING_EVERY)
+
+    def _hinted(self, known: Iterable[Order], theirs: Theirs) -> frozenset[InstrumentId]:
+        desk = self._desk
+        return hinted(
+            known,
+            theirs,
+            instruments=desk.instruments,
+            balances=desk.ledger.balances(),
+            net=desk.ledger.net_quantity,
+            standing=desk.outside.unexplained,
+        )
+
+    def _since(self, asked: Collection[InstrumentId] | None) -> datetime | None:
+        """Return from when on fills are asked for.
+
+        A look that did not point at an instrument showed that there was nothing to ask for.
+        """
         mark = self._desk.outside.mark
-        return None if mark is None else mark.through - _OVERLAP
+        if mark is None:
+            return None
+        if asked is not None:
+            return mark.through - _OVERLAP
+        # an earlier process asked for everything an hour before its last look, or later
+        return (self._complete or mark.through - _EVERYTHING_EVERY) - _OVERLAP
 
     async def take_in(
         self, seen: Snapshot, *, starting: bool, before_fill: BeforeFill | None = None
@@ -109,10 +162,10 @@ class CatchingUp:
                 self._changed.append(f"{flow.kind.value} of {amount}")
         unclear = await self._resolve(seen, starting=starting)
         waiting = await self._book(waiting, before_fill)
-        through = min((fill.ts_event for fill in waiting), default=seen.at)
-        return Taken(
-            changed=tuple(self._changed), through=min(through, seen.at), unclear=tuple(unclear)
-        )
+        through = min(min((fill.ts_event for fill in waiting), default=seen.at), seen.at)
+        if seen.asked is None:
+            self._complete = through
+        return Taken(changed=tuple(self._changed), through=through, unclear=tuple(unclear))
 
     async def _book(
         self, fills: tuple[Fill, ...], before_fill: BeforeFill | None

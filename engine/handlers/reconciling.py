@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -116,7 +117,7 @@ class Reconciler:
         """Compare now; the outcome lists what a person has to answer."""
         desk = self._desk
         try:
-            ran = await self.run()
+            ran = await self.run(everything=True)
         except TradingError as exc:
             return refused(
                 desk,
@@ -129,8 +130,16 @@ class Reconciler:
 
     # --- one pass ----------------------------------------------------------------------------
 
-    async def run(self, *, starting: bool = False, before_fill: BeforeFill | None = None) -> Pass:
+    async def run(
+        self,
+        *,
+        starting: bool = False,
+        before_fill: BeforeFill | None = None,
+        everything: bool = False,
+    ) -> Pass:
         """Book what came, compare, and tell what differs.
+
+        What the first look can't explain, the second asks every instrument about (ADR 0015).
 
         Raises:
             TradingError: The venue can't be read now; what was booked stays booked.
@@ -139,7 +148,8 @@ class Reconciler:
             desk = self._desk
             began = desk.wall.monotonic()
             desk.outside.wanted = False
-            taken, first = await self._look(starting=starting, before_fill=before_fill)
+            look = partial(self._look, starting=starting, before_fill=before_fill)
+            taken, first = await look(everything=everything)
             changed = list(taken.changed)
             found = first.found
             doubtful: tuple[Difference, ...] = ()
@@ -147,7 +157,7 @@ class Reconciler:
                 quiet = desk.activity.so_far()
                 if not desk.venue.capabilities.replayed:
                     await desk.wall.sleep(_SECOND_LOOK)
-                taken, second = await self._look(starting=starting, before_fill=before_fill)
+                taken, second = await look(everything=True)
                 changed += taken.changed
                 found, doubtful = self._confirmed(first, second, quiet)
                 await self._end_again(first, second)
@@ -157,8 +167,10 @@ class Reconciler:
             mark = desk.outside.mark
             return Pass(tuple(changed), "" if mark is None else mark.result)
 
-    async def _look(self, *, starting: bool, before_fill: BeforeFill | None) -> tuple[Taken, Look]:
-        seen = await self._catching_up.look()
+    async def _look(
+        self, *, starting: bool, before_fill: BeforeFill | None, everything: bool
+    ) -> tuple[Taken, Look]:
+        seen = await self._catching_up.look(everything=everything)
         taken = await self._catching_up.take_in(seen, starting=starting, before_fill=before_fill)
         return taken, await self._compare(seen.theirs)
 

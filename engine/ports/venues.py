@@ -2,6 +2,7 @@
 
 from collections.abc import (
     AsyncIterator,
+    Collection,
     Iterable,
 )
 from dataclasses import dataclass
@@ -356,8 +357,14 @@ class Venue(Protocol):
         """Return everything that works at the account, foreign orders and triggers included."""
         ...
 
-    async def fills_since(self, since: datetime | None) -> tuple[Fill, ...]:
-        """Return the account's fills with ts_event >= since (None: all), oldest first."""
+    async def fills_since(
+        self, since: datetime | None, instruments: Collection[InstrumentId] | None = None
+    ) -> tuple[Fill, ...]:
+        """Return the account's fills with ts_event >= since (None: all), oldest first.
+
+        Args:
+            instruments: Only theirs; None: everything that the account is known to trade.
+        """
         ...
 
     async def flows_since(self, since: datetime | None) -> tuple[AccountFlow, ...]:

@@ -4,7 +4,7 @@ How an instant goes, and when an order from chat fills: docs/adr/0006-replay-mar
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -407,10 +407,17 @@ class ReplayVenue:
         live.sort(key=lambda working: (working.sent_at, working.order.client_order_id))
         return tuple(working.report() for working in live)
 
-    async def fills_since(self, since: datetime | None) -> tuple[Fill, ...]:
+    async def fills_since(
+        self, since: datetime | None, instruments: Collection[InstrumentId] | None = None
+    ) -> tuple[Fill, ...]:
         await self._flush()
         fills = self._book.fills
-        return tuple(fill for fill in fills if since is None or fill.ts_event >= since)
+        return tuple(
+            fill
+            for fill in fills
+            if (since is None or fill.ts_event >= since)
+            and (instruments is None or fill.instrument_id in instruments)
+        )
 
     async def flows_since(self, since: datetime | None) -> tuple[AccountFlow, ...]:
         """Nothing moves here but by fills."""

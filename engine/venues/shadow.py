@@ -1,6 +1,6 @@
 """The shadow venue: a real account is watched, orders are decided and logged, nothing is sent."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
@@ -91,8 +91,10 @@ class ShadowVenue:
     async def open_orders(self) -> tuple[OrderReport, ...]:
         return await self._inner.open_orders()
 
-    async def fills_since(self, since: datetime | None) -> tuple[Fill, ...]:
-        return await self._inner.fills_since(since)
+    async def fills_since(
+        self, since: datetime | None, instruments: Collection[InstrumentId] | None = None
+    ) -> tuple[Fill, ...]:
+        return await self._inner.fills_since(since, instruments)
 
     async def flows_since(self, since: datetime | None) -> tuple[AccountFlow, ...]:
         return await self._inner.flows_since(since)

@@ -1,7 +1,7 @@
 """A live venue in memory: books that a person and faults may touch, answers that may be lost."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -216,10 +216,17 @@ class LiveVenue:
         self._read("open_orders")
         return tuple(self._report(r) for r in self.orders.values() if r.is_open)
 
-    async def fills_since(self, since: datetime | None) -> tuple[Fill, ...]:
+    async def fills_since(
+        self, since: datetime | None, instruments: Collection[InstrumentId] | None = None
+    ) -> tuple[Fill, ...]:
         self._read("fills_since")
         listed = self._fills[: len(self._fills) - self.script.lagging]
-        return tuple(f for f in listed if since is None or f.ts_event >= since)
+        return tuple(
+            f
+            for f in listed
+            if (since is None or f.ts_event >= since)
+            and (instruments is None or f.instrument_id in instruments)
+        )
 
     async def flows_since(self, since: datetime | None) -> tuple[AccountFlow, ...]:
         self._read("flows_since")

@@ -1,6 +1,6 @@
 """What the venue knows of the account: orders, executions, balances, positions, flows."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -137,21 +137,35 @@ class AccountReader:
         except Unreadable as error:
             raise access.unreadable(subject, error) from error
 
-    async def fills_since(self, since: datetime | None, now: datetime) -> tuple[Fill, ...]:
+    async def fills_since(
+        self,
+        since: datetime | None,
+        now: datetime,
+        instruments: Collection[InstrumentId] | None = None,
+    ) -> tuple[Fill, ...]:
         """Return the account's fills, oldest first; a trade is asked for by instrument if need be.
 
-        On such venues the instruments are the configured ones and those that were seen to have
-        orders or positions.
+        On such venues the instruments are, without `instruments`, the configured ones and those
+        that were seen to have orders or positions.
         """
+        if instruments is not None and not instruments:
+            return ()
         rows: list[JsonObject] = []
-        for symbol in self._symbols(by_symbol=self._access.quirks.trades.by_symbol):
+        by_symbol = self._access.quirks.trades.by_symbol
+        asked = sorted(instruments or ()) if by_symbol else []
+        for symbol in asked or self._symbols(by_symbol=by_symbol):
             rows += await self.trades_since(symbol, since, now)
         await self._name_orders(rows, now)
         try:
             fills = {fill.key: fill for fill in map(self._access.parser.fill, rows)}
         except Unreadable as error:
             raise self._access.unreadable("executions", error) from error
-        found = [fill for fill in fills.values() if since is None or fill.ts_event >= since]
+        found = [
+            fill
+            for fill in fills.values()
+            if (since is None or fill.ts_event >= since)
+            and (instruments is None or fill.instrument_id in instruments)
+        ]
         return tuple(sorted(found, key=lambda fill: (fill.ts_event, fill.sequence, fill.key)))
 
     async def flows_since(self, since: datetime | None, now: datetime) -> tuple[AccountFlow, ...]:

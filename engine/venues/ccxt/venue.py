@@ -122,9 +122,12 @@ class CcxtVenue:
         parts = await self._ready()
         return await parts.reader.open_orders()
 
-    async def fills_since(self, since: datetime | None) -> tuple[Fill, ...]:
+    async def fills_since(
+        self, since: datetime | None, instruments: Collection[InstrumentId] | None = None
+    ) -> tuple[Fill, ...]:
         parts = await self._ready()
-        return await parts.reader.fills_since(since, self._session.skew.venue_now())
+        now = self._session.skew.venue_now()
+        return await parts.reader.fills_since(since, now, instruments)
 
     async def flows_since(self, since: datetime | None) -> tuple[AccountFlow, ...]:
         parts = await self._ready()

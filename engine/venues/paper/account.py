@@ -1,7 +1,7 @@
 """The paper account: its market, its books on disk, and what waits to be told."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -9,7 +9,7 @@ import msgspec
 
 from engine.bars import to_ms
 from engine.domain.accounts import Balance
-from engine.domain.ids import AccountId, AssetId
+from engine.domain.ids import AccountId, AssetId, InstrumentId
 from engine.domain.instruments import Instrument
 from engine.domain.money import exact
 from engine.domain.orders import Fill, Order, OrderType
@@ -170,10 +170,17 @@ class PaperAccount:
         live = [working for mine in self.book.live.values() for working in mine.values()]
         return tuple(working.report() for working in sorted(live, key=_age))
 
-    async def fills_since(self, since: datetime | None) -> tuple[Fill, ...]:
+    async def fills_since(
+        self, since: datetime | None, instruments: Collection[InstrumentId] | None = None
+    ) -> tuple[Fill, ...]:
         await self._keeper.flush()
         fills = self.book.fills
-        return tuple(fill for fill in fills if since is None or fill.ts_event >= since)
+        return tuple(
+            fill
+            for fill in fills
+            if (since is None or fill.ts_event >= since)
+            and (instruments is None or fill.instrument_id in instruments)
+        )
 
     async def balances(self) -> tuple[Balance, ...]:
         await self._keeper.flush()

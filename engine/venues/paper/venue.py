@@ -7,7 +7,7 @@ hides did not happen. The same holds for a print that the feed has lost.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -269,8 +269,10 @@ class PaperVenue:
     async def open_orders(self) -> tuple[OrderReport, ...]:
         return await (await self._opened()).open_orders()
 
-    async def fills_since(self, since: datetime | None) -> tuple[Fill, ...]:
-        return await (await self._opened()).fills_since(since)
+    async def fills_since(
+        self, since: datetime | None, instruments: Collection[InstrumentId] | None = None
+    ) -> tuple[Fill, ...]:
+        return await (await self._opened()).fills_since(since, instruments)
 
     async def flows_since(self, since: datetime | None) -> tuple[AccountFlow, ...]:
         """Nothing moves here but by fills: funding is not simulated."""

@@ -122,9 +122,9 @@ async def test_fills_are_asked_for_since_the_last_look_not_since_ever() -> None:
     asked: list[datetime | None] = []
     listed = again.venue.fills_since
 
-    async def fills_since(since: datetime | None) -> object:
+    async def fills_since(since: datetime | None, instruments: object = None) -> object:
         asked.append(since)
-        return await listed(since)
+        return await listed(since, instruments)
 
     again.venue.fills_since = fills_since
     await again.start()

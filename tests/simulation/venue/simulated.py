@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -313,8 +313,11 @@ class SimulatedVenue:
     async def open_orders(self) -> tuple[OrderReport, ...]:
         return await self._read("query.orders", "", self.directory.open)
 
-    async def fills_since(self, since: datetime | None) -> tuple[Fill, ...]:
-        return await self._fills(since, "")
+    async def fills_since(
+        self, since: datetime | None, instruments: Collection[InstrumentId] | None = None
+    ) -> tuple[Fill, ...]:
+        found = await self._fills(since, "")
+        return tuple(f for f in found if instruments is None or f.instrument_id in instruments)
 
     async def _fills(self, since: datetime | None, symbol: str) -> tuple[Fill, ...]:
         history, directory = self._exchange.history, self.directory

@@ -21,7 +21,7 @@ READS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "instruments": ((), {}),
     "find_order": ((order("buy", "1"),), {}),
     "open_orders": ((), {}),
-    "fills_since": ((OPENS_AT,), {}),
+    "fills_since": ((OPENS_AT, None), {}),
     "flows_since": ((None,), {}),
     "balances": ((), {}),
     "positions": ((), {}),

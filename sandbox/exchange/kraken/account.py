@@ -275,8 +275,8 @@ def trade_volume(call: Call) -> object:
 
 
 def open_positions(call: Call) -> object:
-    """Show margin positions: there is no margin here."""
-    return {}
+    """Show margin positions, of which there are none; by market they are a list."""
+    return [] if "consolidation" in call.params else {}
 
 
 # the key

@@ -127,7 +127,8 @@ class PublicChannels:
             prints = self._data.trades(pair.own, limit=_SHOWN_PRINTS)
             rows_ = [self._print_row(channel, one) for one in prints]
         elif name == "ticker":
-            rows_ = [_ticker_row(channel, self._data.ticker(pair.own))]
+            channel.ticker = self._data.ticker(pair.own)
+            rows_ = [_ticker_row(channel, channel.ticker)]
         else:
             rows_ = [self._whole_book(channel)]
         self._deliver(socket, channel, self._frame(channel, "snapshot", rows_))

@@ -18,7 +18,7 @@ from tests.simulation.venue.wire import Disturbances
 
 _OPENS_AT = 13 * 3_600.0
 _TICK = 5.0
-_HOLDER = "acceptance"
+HOLDER = "acceptance"
 
 
 class Awaited:
@@ -63,8 +63,8 @@ class SimulatedMarket:
         self.exchange = Exchange(
             [self.market], seed=7, start_ms=milliseconds(_OPENS_AT), warm_up_minutes=60
         )
-        self.exchange.accounts.open(_HOLDER)
-        self.exchange.hands.deposit(_HOLDER, "USDT", Decimal(funds), self.market.wallet)
+        self.exchange.accounts.open(HOLDER)
+        self.exchange.hands.deposit(HOLDER, "USDT", Decimal(funds), self.market.wallet)
         self._tick()
 
     def _tick(self) -> None:
@@ -76,7 +76,7 @@ class SimulatedMarket:
         return SimulatedVenue(
             loop=self.loop,
             exchange=self.exchange,
-            account=_HOLDER,
+            account=HOLDER,
             account_id=account_id,
             draw=Random(8),
             disturbances=Disturbances(),

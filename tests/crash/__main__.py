@@ -104,14 +104,11 @@ async def _played(cases: list[Case], folder: Path, tools: Tools, jobs: int) -> T
 
 
 def _tell(case: Case, went: Played, folder: Path) -> None:
-    late = went.findings.unprotected_ms > 5000
-    if not went.findings.lines and not late:
+    if not went.findings.lines:
         return
     _say(f"\nBROKEN {case.name}: {case.place.name}")
     for line in went.findings.lines:
         _say(f"  {line}")
-    if late:
-        _say(f"  unprotected for {went.findings.unprotected_ms / 1000:.1f} s")
     _say(f"  kept in {folder / case.name.replace('/', '.')}")
     _say(f'  replay: make crashtest ARGS="--case {case.name}"')
 

@@ -57,20 +57,20 @@ def linear_market() -> Market:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """Everything the service meets, in the harness's own process.
-
-    Attributes:
-        market: The one that is traded.
-    """
+    """Everything the service meets, in the harness's own process."""
 
     server: ExchangeServer
     box: Sandbox
-    market: Market
     folder: Path
 
     @property
     def exchange(self) -> Exchange:
         return self.server.exchange
+
+    @property
+    def market(self) -> Market:
+        """The first of the markets, often the only one."""
+        return self.exchange.markets[0]
 
     @property
     def data_dir(self) -> Path:
@@ -130,7 +130,7 @@ def _addresses(http: str) -> dict[str, str]:
 async def outside(
     market: Market, folder: Path, *, funds: Mapping[str, Decimal]
 ) -> AsyncIterator[Outside]:
-    """Open the world in `folder`; it keeps real time until the block ends."""
+    """Open a world of one market whose price moves by hand; it keeps real time until the end."""
     exchange = Exchange(
         [market],
         seed=_SEED,
@@ -138,6 +138,15 @@ async def outside(
         warm_up_minutes=1,
         paths={market.symbol: Still(int(START_PRICE / market.tick))},
     )
+    async with served(exchange, folder, funds=funds) as world:
+        yield world
+
+
+@asynccontextmanager
+async def served(
+    exchange: Exchange, folder: Path, *, funds: Mapping[str, Decimal]
+) -> AsyncIterator[Outside]:
+    """Serve an exchange, with one funded account, and a chat, in `folder`."""
     exchange.advance(wall_ms())
     open_account(exchange, ACCOUNT, KEY, SECRET, funds)
     box_settings = SandboxConfig(
@@ -145,4 +154,4 @@ async def outside(
     )
     serving = ServerSettings(pump_every_s=0.02, limits_enforced=False)
     async with Sandbox(box_settings) as box, ExchangeServer(exchange, serving) as server:
-        yield Outside(server, box, market, folder)
+        yield Outside(server, box, folder)

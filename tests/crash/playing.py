@@ -313,7 +313,7 @@ async def _asked_status(told: Story) -> list[str]:
     """Ask as a person would, again while streams are coming up: nothing may be in doubt."""
     deadline = perf_counter() + PATIENCE_S
     while True:
-        said = await _status(told)
+        said = await status_of(told.world)
         if said is None:
             return ["/status was not answered"]
         if "connected; all agrees" in said:
@@ -323,8 +323,9 @@ async def _asked_status(told: Story) -> list[str]:
         await asyncio.sleep(_ASK_EVERY_S)
 
 
-async def _status(told: Story) -> str | None:
-    box = told.world.box
+async def status_of(world: Outside) -> str | None:
+    """Ask for the status in the chat; None where no answer comes."""
+    box = world.box
     sent = box.send_text("/status", user_id=OPERATOR)
 
     def answer() -> str | None:

@@ -1,7 +1,7 @@
 """The verdict on a case, from the exchange's own record and from what arrived in the chat."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -23,6 +23,7 @@ from tests.crash.outside import ACCOUNT_ID
 from tests.crash.stored import Books
 from tests.fakes.exchange import ACCOUNT
 
+BEARABLE_MS = 5_000
 _ZERO = Decimal(0)
 _TELEGRAM = "telegram"
 
@@ -54,7 +55,10 @@ class Findings:
             ("ledger difference", self.ledger),
             ("trouble", self.troubles),
         )
-        return [f"{kind}: {text}" for kind, texts in named for text in texts]
+        lines = [f"{kind}: {text}" for kind, texts in named for text in texts]
+        if self.unprotected_ms > BEARABLE_MS:
+            lines.append(f"unprotected for {self.unprotected_ms / 1000:.1f} s")
+        return lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +74,20 @@ def judged(
     books: Books,
     chat: Sequence[str],
     *,
-    entry_limits: dict[str, Decimal],
+    entry_limits: Mapping[str, Decimal],
     away: Sequence[Away],
 ) -> Findings:
     """Hold everything against the exchange's own record.
 
     Args:
-        entry_limits: By the exchange's symbol: how much the decisions made could buy in all; None
-            of it may be bought twice.
+        entry_limits: By the exchange's symbol: how much the decisions could buy in all. A symbol
+            that is not named may be bought more than once.
     """
     found = Findings()
     markets = exchange.markets
     found.duplicates += _accepted_twice(exchange)
     for market in markets:
-        if market.symbol in entry_limits:
-            found.duplicates += _bought_twice(exchange, market, entry_limits[market.symbol])
+        found.duplicates += _bought_twice(exchange, market, entry_limits.get(market.symbol))
         found.unprotected_ms = max(found.unprotected_ms, longest_gap(exchange, market, away))
     found.lost_fills += _fills(exchange, books)
     found.lost_alerts += _fill_alerts(exchange, chat) + _other_alerts(books.events, chat)
@@ -118,7 +121,7 @@ def _accepted_twice(exchange: Exchange) -> list[str]:
     return [f"{name} was accepted {len(lines)} times" for name, lines in twice.items()]
 
 
-def _bought_twice(exchange: Exchange, market: Market, limit: Decimal) -> list[str]:
+def _bought_twice(exchange: Exchange, market: Market, limit: Decimal | None) -> list[str]:
     """More entries were accepted than were decided, or more was sold than was bought."""
     accepted = [
         entry
@@ -129,7 +132,7 @@ def _bought_twice(exchange: Exchange, market: Market, limit: Decimal) -> list[st
     fills = exchange.journal.fills(ACCOUNT, market.symbol)
     net = sum((_size(fill) if fill.side == Side.BUY else -_size(fill) for fill in fills), _ZERO)
     found = []
-    if bought > limit:
+    if limit is not None and bought > limit:
         found.append(f"{market.symbol}: entries for {bought} were accepted, {limit} were decided")
     if net < 0:
         found.append(f"{market.symbol}: {-net} more was sold than bought")

@@ -90,6 +90,7 @@ def protect(
             place.append(replace(order, reduce_only=reduce_only))
     if alone and len(kept) < len(resting):
         place = []
+        orders = [order for order in orders if order.state is not OrderState.UNKNOWN]
     stale = tuple(order for order in orders if order.client_order_id not in kept)
     if not alone and any(o.client_order_id in kept and _is_stop_on_its_way(o) for o in orders):
         stale = tuple(o for o in stale if o.purpose is not OrderPurpose.STOP)

@@ -174,10 +174,15 @@ class Protection:
         return self.exits.style(key_of(order)) is ExitStyle.ONE_AT_A_TIME
 
     async def _make_way(self, resting: tuple[Order, ...]) -> None:
+        """Cancel what locks, and place what comes after it once all of that has ended.
+
+        Where the venue has not said so, its word or the watch is what comes next.
+        """
         await self._orders.cancel(resting)
         await self.exits.hear(resting)
+        waiting = {key_of(o) for o in resting if o.client_order_id in self._desk.orders}
         for key in dict.fromkeys(key_of(order) for order in resting):
-            if key in self._desk.plans:
+            if key in self._desk.plans and key not in waiting:
                 await self.restore(key)
 
     # --- stops that the venue does not take --------------------------------------------------

@@ -211,6 +211,20 @@ async def test_a_trailing_stop_moves_one_at_a_time() -> None:
     assert desk.desk.unprotected_seconds <= 1
 
 
+async def test_a_stop_that_can_not_be_moved_is_not_cancelled_without_end() -> None:
+    desk = await entered(staying(spot(), exit_plan=ExitPlan(trail=D("0.05"))))
+    desk.venue.script.cancels = [Answer.DROPPED] * 1000
+    desk.venue.script.reads_fail = True
+    await desk.bar(110)
+    await desk.seconds(10)
+    assert len(desk.venue.script.cancels) > 950
+    assert stops(desk) == [10]
+    desk.venue.script.cancels = []
+    desk.venue.script.reads_fail = False
+    await desk.seconds(10)
+    assert [r.order.trigger_price for r in resting(desk)] == [D("104.5")]
+
+
 async def test_a_stop_handed_to_manual_is_replaced_by_one() -> None:
     desk = await entered(staying(spot()))
     await desk.send(HandToManual, names=("run",))

@@ -24,7 +24,7 @@ import yaml
 from benchmarks.demo import family
 from benchmarks.exchange import KEY, PRICE, SECRET
 from benchmarks.table import Row, percentile, spread
-from engine.domain.ids import AccountId, BookId, ClientOrderId, InstrumentId
+from engine.domain.ids import MANUAL_BOOK, AccountId, ClientOrderId, InstrumentId
 from engine.domain.orders import Order, OrderPurpose, OrderSide, OrderState, OrderType
 from engine.storage.sql.storage import SqlStorage
 
@@ -143,7 +143,7 @@ async def _remember(folder: Path) -> None:
             order = Order(
                 client_order_id=ClientOrderId(f"bench-{number}"),
                 account_id=AccountId(_ACCOUNT),
-                book_id=BookId(f"run.{symbol.casefold()}"),
+                book_id=MANUAL_BOOK,  # entries of a run that does not run would be cancelled
                 instrument_id=InstrumentId(f"{symbol}/USDT"),
                 side=OrderSide.BUY,
                 order_type=OrderType.LIMIT,

@@ -1,7 +1,7 @@
 """What the venue says, taken in: fills, flows and orders that we have not heard of yet."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -23,6 +23,7 @@ from engine.ports import OrderReport
 # Venues list a fill seconds after it was made, and their clocks are not ours.
 _OVERLAP = timedelta(minutes=15)
 _EVERYTHING_EVERY = timedelta(hours=1)
+_IN_ONE_COMMIT = 250
 _LOOK_UPS = 10  # at a time: the venue's own budget paces them
 
 _ON_THE_WAY = frozenset({OrderState.INTENDED, OrderState.SUBMITTED})
@@ -195,6 +196,7 @@ class CatchingUp:
             by_place[report.instrument_id, report.venue_order_id] = report
             if report.client_order_id is not None:
                 by_id[report.client_order_id] = report
+        there: list[tuple[Order, OrderReport]] = []
         absent: list[Order] = []
         for known in seen.known.values():
             order = self._standing(known, starting=starting)
@@ -204,9 +206,10 @@ class CatchingUp:
             if found is None and order.venue_order_id is not None:
                 found = by_place.get((order.instrument_id, order.venue_order_id))
             if found is not None:
-                await self._there(order, found)
+                there.append((order, replace(found, client_order_id=order.client_order_id)))
             elif starting or order.is_working or order.state is OrderState.CANCEL_PENDING:
                 absent.append(order)
+        await self._there(there)
         return await self._look_up(absent, starting=starting)
 
     def _standing(self, known: Order, *, starting: bool) -> Order | None:
@@ -220,13 +223,17 @@ class CatchingUp:
         moved = order.state is not known.state or order.ts_last != known.ts_last
         return None if moved or order.state in _ON_THE_WAY else order
 
-    async def _there(self, order: Order, report: OrderReport) -> None:
-        """An order that works there; one that we asked to cancel is asked again."""
-        report = replace(report, client_order_id=order.client_order_id)
-        after = await self._orders.reported(report)
-        doubted = order.state is OrderState.UNKNOWN and order.venue_order_id is not None
-        if doubted or order.state is OrderState.CANCEL_PENDING:
-            await self._orders.cancel([after or order])
+    async def _there(self, found: Sequence[tuple[Order, OrderReport]]) -> None:
+        """Take in orders that work there; those that we asked to cancel are asked again."""
+        for start in range(0, len(found), _IN_ONE_COMMIT):
+            batch = found[start : start + _IN_ONE_COMMIT]
+            await self._orders.all_reported([report for _, report in batch])
+        again = []
+        for order, _ in found:
+            doubted = order.state is OrderState.UNKNOWN and order.venue_order_id is not None
+            if doubted or order.state is OrderState.CANCEL_PENDING:
+                again.append(self._desk.orders.get(order.client_order_id, order))
+        await self._orders.cancel(again)
 
     async def _look_up(self, absent: list[Order], *, starting: bool) -> list[Order]:
         unclear: list[Order] = []

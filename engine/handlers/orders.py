@@ -265,6 +265,18 @@ class Orders:
         await self.send(ready)
         return after
 
+    async def all_reported(self, reports: Sequence[OrderReport]) -> None:
+        """Take in how several orders stand, in one commit; nothing is placed after them."""
+        desk = self._desk
+        async with desk.section:
+            changes = Changes()
+            for report in reports:
+                before = self._reported_on(report)
+                if before is not None:
+                    self._note_told(before, report)
+                    self._note(before, applied(before, report), changes)
+            await desk.commit(changes)
+
     def _reported_on(self, report: OrderReport) -> Order | None:
         """Find the open order by our id, or by the venue's: an adopted one may not have ours."""
         desk = self._desk

@@ -38,6 +38,7 @@ PRICES = {
 _CAPITAL = 4_000
 _CALM_S = 90.0
 _LOOK_EVERY_S = 0.25
+_STARTS_WITHIN_S = 8.0
 _FORGETS_AFTER_MS = 20_000
 _CLOCK_OFFSETS_MS = (1_500, -1_500, 5_000, -4_000, 90_000)
 # After a storm's end the service still waits for its time-outs and back-offs.
@@ -54,7 +55,7 @@ class Plan:
     @property
     def hold(self) -> int:
         """Seconds between two changes of mind: a chat takes a message a second."""
-        return max(3, min(40, int(self.seconds / 8)))
+        return max(5, min(20, int(self.seconds / 4)))
 
 
 @dataclass(slots=True)
@@ -109,7 +110,7 @@ class Storm:
         self._world = world
         self._nursery = nursery
         self._draw = Random(f"storm:{plan.seed}")
-        self._until_ms = world.exchange.now_ms + int(plan.seconds * 1000)
+        self._until_ms = world.exchange.now_ms + int((plan.seconds + _STARTS_WITHIN_S) * 1000)
         self._away: list[Away] = []
         self._life: Life | None = None
         self._environ = world.environ(self._settings())
@@ -151,12 +152,10 @@ class Storm:
 
     async def _live(self) -> None:
         """Keep a service alive; kill it now and then."""
-        left = self._plan.seconds
         while True:
             life = await self._begin()
-            began = perf_counter()
-            lasts = self._draw.uniform(5, max(6, min(90, self._plan.seconds / 2)))
-            if lasts > left:
+            lasts = self._draw.uniform(8, max(10, min(90, self._plan.seconds / 2)))
+            if lasts * 1000 > self._until_ms - self._world.exchange.now_ms:
                 await life.ended()  # that would be its own doing
             else:
                 await _within(life.ended(), lasts)
@@ -166,7 +165,6 @@ class Storm:
             await life.kill()
             await _within(asyncio.Event().wait(), self._draw.uniform(0, 3))
             self._away.append(Away(gone_ms, self._world.exchange.now_ms))
-            left -= perf_counter() - began
 
     # --- weather -------------------------------------------------------------------------------
 

@@ -51,7 +51,7 @@ def service_environment(
     # A key or a mode that is set for earnest trading never reaches a demo.
     env = {name: value for name, value in env.items() if not _is_of_a_key(name)}
     if options.play is Play.EXCHANGE:
-        return env | _scripted_exchange(said["exchange"])
+        return env | _scripted_exchange(said.get("exchange"))
     return env | _on_paper(options)
 
 

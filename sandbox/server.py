@@ -299,7 +299,7 @@ class Sandbox:
             "smtp_password": self.smtp_password,
             "smtp_ca": str(self._certificate.cert_file.resolve()),
             "ntfy": self.ntfy_url,
-            "exchange": None if self.exchange is None else self.exchange.announcement(),
+            **({} if self.exchange is None else {"exchange": self.exchange.announcement()}),
         }
 
     # hands and eyes

@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format unit bench simtest lock clean venv venv-core
+.PHONY: help run test lint format unit bench simtest crashtest stormtest lock clean venv venv-core
 
 # PYTHON makes .venv (3.11 to 3.13; after a change of it: make clean). Afterwards only .venv is used.
 PYTHON ?= python3
@@ -22,7 +22,7 @@ ROOMS := bot config engine notifiers outcry render sandbox benchmarks
 TYPED := $(patsubst %/__init__.py,%,$(wildcard $(ROOMS:%=%/__init__.py)))
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo 'Variables: PYTHON=python3 (makes .venv)  ARGS="--speed 60"  PORT=8080  HOST=127.0.0.1'
 
 run: .venv/core.stamp  ## start the whole service on bundled market data (ARGS, PORT, HOST)
@@ -47,6 +47,12 @@ bench: .venv/dev.stamp  ## print the table of measured numbers
 
 simtest: .venv/dev.stamp  ## play 1,000 days at random on virtual time (ARGS="--seed 7", "--quiet-days 30")
 	@exec $(BIN)/python -m tests.simulation $(ARGS)
+
+crashtest: .venv/dev.stamp  ## kill the service at every await on the path of an order (ARGS="--sample 50", "--case NAME")
+	@exec $(BIN)/python -m tests.crash $(ARGS)
+
+stormtest: .venv/dev.stamp  ## ten minutes of every fault at random (ARGS=3600, "60 --seed 7")
+	@exec $(BIN)/python -m tests.storm $(ARGS)
 
 clean:  ## remove .venv, caches and build output (never ./var, which holds state)
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

@@ -1,9 +1,9 @@
 """The scripted exchange in a process of its own, telling when bars closed and orders came.
 
-    python -m benchmarks.exchange SYMBOLS ORDERS
+    python -m benchmarks.exchange SYMBOLS
 
-It prints its address, and runs until its standard input ends. ORDERS resting buys, ids "bench-N",
-lie over the symbols from the start. GET /bench tells, in seconds of the machine's monotonic clock,
+It prints its address, and runs until its standard input ends. POST /bench/N lays N resting buys,
+ids "bench-N", over the symbols. GET /bench tells, in seconds of the machine's monotonic clock,
 when bars had closed and their frames were handed over, and when orders came; and how many signed
 requests came in all.
 """
@@ -46,12 +46,14 @@ class TellingServer(ExchangeServer):
         app = super().make_app()
         app.middlewares.append(self._note)
         app.router.add_get("/bench", self._tell)
+        app.router.add_post("/bench/{number}", self._place)
         return app
 
     @web.middleware
     async def _note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         came = time.perf_counter()
-        if "signature" in request.query_string or request.method == "POST":
+        told = request.path.startswith("/bench")
+        if not told and ("signature" in request.query_string or request.method == "POST"):
             self.signed += 1
         if request.method == "POST" and request.path.endswith("/order"):
             self.ordered.append(came)
@@ -61,8 +63,22 @@ class TellingServer(ExchangeServer):
         facts = {"closed": self.closed, "ordered": self.ordered, "signed": self.signed}
         return web.json_response(facts)
 
+    async def _place(self, request: web.Request) -> web.Response:
+        symbols = [market.symbol for market in self.exchange.markets]
+        for number in range(int(request.match_info["number"])):
+            order = OrderRequest(
+                symbol=symbols[number % len(symbols)],
+                side=Side.BUY,
+                order_type=OrderType.LIMIT,
+                quantity=Decimal(1),
+                price=Decimal(PRICE // 2),
+                client_order_id=f"bench-{number}",
+            )
+            self.exchange.orders.submit(ACCOUNT, order)
+        return web.Response()
 
-def exchange_of(symbols: int, orders: int) -> Exchange:
+
+def exchange_of(symbols: int) -> Exchange:
     """Return spot markets at about PRICE, deep enough, with bars of one second."""
     crowd = Liquidity(points_per_minute=60, volatility=0.0001, level_size=Decimal(10_000))
     markets = [
@@ -82,25 +98,15 @@ def exchange_of(symbols: int, orders: int) -> Exchange:
     exchange.accounts.open(ACCOUNT)
     exchange.accounts.add_key(ACCOUNT, KEY, SECRET)
     exchange.hands.deposit(ACCOUNT, "USDT", Decimal(100_000_000), Wallet.SPOT)
-    for number in range(orders):
-        request = OrderRequest(
-            symbol=markets[number % symbols].symbol,
-            side=Side.BUY,
-            order_type=OrderType.LIMIT,
-            quantity=Decimal(1),
-            price=Decimal(PRICE // 2),
-            client_order_id=f"bench-{number}",
-        )
-        exchange.orders.submit(ACCOUNT, request)
     return exchange
 
 
-async def _serve(symbols: int, orders: int) -> None:
+async def _serve(symbols: int) -> None:
     settings = ServerSettings(pump_every_s=0.02, limits_enforced=False)
-    async with TellingServer(exchange_of(symbols, orders), settings) as server:
+    async with TellingServer(exchange_of(symbols), settings) as server:
         print(server.http, flush=True)
         await asyncio.to_thread(sys.stdin.read)
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(*(int(text) for text in sys.argv[1:3])))
+    asyncio.run(_serve(int(sys.argv[1])))

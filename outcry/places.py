@@ -11,7 +11,7 @@ PID_FILE = "service.pid"
 REPLAY_BOOKS = "replay-venue.db"
 PAPER_BOOKS = "paper-venue.db"
 MARKETS = "markets"  # the lists of what exchanges trade
-DEMO = "demo"  # the demo's folder in the data directory
+DEMO_MARKER = ".outcry-demo"  # in each folder of a demo, below the data directory
 
 
 def database_file(settings: Settings) -> Path:

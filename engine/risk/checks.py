@@ -13,7 +13,7 @@ from decimal import Decimal
 from engine.domain.accounts import TradingState
 from engine.domain.instruments import Instrument
 from engine.domain.money import ZERO, exact, to_text
-from engine.domain.orders import Order, OrderPurpose, OrderSide, OrderState
+from engine.domain.orders import Order, OrderSide, OrderState
 from engine.risk.limits import RiskLimits
 
 
@@ -182,8 +182,11 @@ def price_collar(order: Order, context: RiskContext) -> Denial | None:
 
 
 def duplicate_order(order: Order, context: RiskContext) -> Denial | None:
-    """The same order again within the window: a loop or a double tap, never an intention."""
-    if context.limits.duplicate_window is None or order.purpose is OrderPurpose.STOP:
+    """The same order again within the window: a loop or a double tap, never an intention.
+
+    An exit is tried again until it is done; it can't close more than there is.
+    """
+    if context.limits.duplicate_window is None or order.reduce_only:
         return None
     for other in context.recent_orders:
         if other.client_order_id != order.client_order_id and _same(order, other):

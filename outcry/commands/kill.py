@@ -13,7 +13,7 @@ from engine.errors import ConfigError, OutcryError
 from engine.storage.sql.latch import write_latch
 from outcry.commands.common import settings_of
 from outcry.killfile import pull
-from outcry.places import DEMO, database_file, running_pid
+from outcry.places import DEMO_MARKER, database_file, running_pid
 
 _BUSY_SECONDS = 0.5
 
@@ -39,7 +39,7 @@ def kill_now(config: Path | None, reason: str, *, as_json: bool) -> int:
     if database is not None:
         latched = _latched(database, account, reason, problems)
     pid = running_pid(folder)
-    demo = _demo_too(folder, reason, problems)
+    demos = _demos_too(folder, reason, problems)
     if as_json:
         print(
             json.dumps(
@@ -48,15 +48,15 @@ def kill_now(config: Path | None, reason: str, *, as_json: bool) -> int:
                     "latched": latched,
                     "kill_file": None if file is None else str(file),
                     "service_pid": pid,
-                    "demo_pid": demo,
+                    "demo_pids": demos,
                     "problems": problems,
                 }
             )
         )
     else:
         _tell(account, file, pid, latched=latched, problems=problems)
-        if demo is not None:
-            print(f"The demo runs too: its service {demo} halts as well.")
+        for demo in demos:
+            print(f"A demo runs too: its service {demo} halts as well.")
     return 0 if latched or file is not None else 1
 
 
@@ -68,12 +68,17 @@ def _pulled(folder: Path, reason: str, problems: list[str]) -> Path | None:
         return None
 
 
-def _demo_too(folder: Path, reason: str, problems: list[str]) -> int | None:
-    """Halt a demo that runs below the data directory: whoever kills means everything he sees."""
-    pid = running_pid(folder / DEMO)
-    if pid is None or _pulled(folder / DEMO, reason, problems) is None:
-        return None
-    return pid
+def _demos_too(folder: Path, reason: str, problems: list[str]) -> list[int]:
+    """Halt the demos that run below the data directory: whoever kills means everything he sees.
+
+    Returns the process ids of their services.
+    """
+    halted = []
+    for marker in sorted(folder.glob(f"*/{DEMO_MARKER}")):
+        pid = running_pid(marker.parent)
+        if pid is not None and _pulled(marker.parent, reason, problems) is not None:
+            halted.append(pid)
+    return halted
 
 
 def _latched(database: Path, account: str, reason: str, problems: list[str]) -> bool:

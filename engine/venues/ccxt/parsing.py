@@ -90,6 +90,7 @@ class Parser:
             raise Unreadable("an order without the venue's id")
         client_id = self._client_id(order)
         self.names.learn(venue_order_id, client_id)
+        order = self._as_executed(order)
         seen_at = _latest(order, "lastUpdateTimestamp", "lastTradeTimestamp", "timestamp") or at
         if seen_at is None:
             raise Unreadable(f"order {venue_order_id} has no time")
@@ -247,6 +248,12 @@ class Parser:
         if size and filled >= size:
             return OrderState.FILLED
         return OrderState.PARTIALLY_FILLED if filled else OrderState.ACKNOWLEDGED
+
+    def _as_executed(self, order: JsonObject) -> JsonObject:
+        """Return an order with what it executed, where only the raw one tells it."""
+        key = self.quirks.conditional_filled
+        told = as_object(order.get("info")).get(key) if key else None
+        return order if told is None else {**order, "filled": told}
 
     def _closed(self, order: JsonObject, filled: Decimal, size: Decimal | None) -> OrderState:
         """The library says closed of what is full, of what was cut short, and of what triggered."""

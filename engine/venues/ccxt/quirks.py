@@ -195,6 +195,8 @@ class Quirks:
         client_id: None where the exchange takes no ids of ours.
         conditional_list: Conditional orders have lists and ids of their own, reached with
             `conditional_params`; a triggered one names the order it became at `conditional_child`.
+        conditional_filled: Key of a raw conditional order that holds what it has executed: the
+            library takes one that has only triggered for full. "" where that is right.
         account_params: Go with every request that names no instrument.
         open_orders_by_symbol, closed_orders: How lists are asked for.
         foreign_prefixes: Client ids that the venue makes itself, with what they mean.
@@ -218,6 +220,7 @@ class Quirks:
     conditional_list: bool = False
     conditional_params: Mapping[str, object] = field(default_factory=lambda: {"trigger": True})
     conditional_child: str = ""
+    conditional_filled: str = ""
     account_params: Mapping[str, object] = field(default_factory=dict)
     open_orders_by_symbol: bool = False
     closed_orders: str = "fetch_closed_orders"

@@ -173,6 +173,7 @@ LINEAR = replace(
     account_params={"type": "swap", "subType": "linear"},
     conditional_list=True,
     conditional_child="actualOrderId",
+    conditional_filled="aq",
     reduce_only=True,
     quote_quantity=False,
     closed_paging=Paging(limit=1000, window_ms=7 * _DAY_MS),

@@ -203,9 +203,12 @@ class SimulatedVenue:
     async def _known(self, market: Market, order: Order) -> OrderReport | None:
         """Return an order that may have been placed before; nothing is sent while that is open."""
         try:
-            return await self._find(market, order)
+            found = await self._find(market, order)
         except VenueUnavailable as exc:
             raise OrderStateUnknown(f"it may be there already: {exc}") from exc
+        if found is None and self._may_arrive(order):
+            raise OrderStateUnknown("the first may still arrive: not sent again")
+        return found
 
     async def _submit(self, order: Order, market: Market) -> OrderReport:
         asked = translate.request(order, market)

@@ -101,6 +101,7 @@ def reconciliation_view(desk: Desk) -> ReconciliationView:
         seconds=0.0 if mark is None else mark.seconds,
         result="not compared yet" if mark is None or not mark.result else mark.result,
         looking_again=tuple(f"{name}: {seen}" for name, seen in sorted(looking.items())),
+        rounded=tuple(f"{to_text(n)} {a}" for a, n in sorted(desk.outside.rounded.items()) if n),
     )
 
 

@@ -1,5 +1,6 @@
 """What is held outside our books, and what of it people are being asked about."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
@@ -10,8 +11,9 @@ from engine.domain.differences import (
     ReconciliationMark,
 )
 from engine.domain.entries import LedgerEntry
-from engine.domain.ids import DifferenceId, InstrumentId
+from engine.domain.ids import AssetId, DifferenceId, InstrumentId
 from engine.domain.money import ZERO, exact
+from engine.execution.rounding import bookings, rounded_amount
 
 OPENING = "opening"  # the reference of entries that book what the account held before us
 
@@ -23,6 +25,8 @@ class Outside:
         rows: Open differences and baselines, by id.
         opening: Signed, per instrument: positions found at the opening.
         mark: How the last pass went; None before the account was opened.
+        booked: Per asset, amounts in our books that the venue may have rounded.
+        rounded: Per asset, what was booked as the venue's rounding, in sum.
         looking_again: What the last pass saw and could not confirm yet: entries in these
             instruments wait, each with what was seen.
         wanted: A pass is wanted soon: something came that no order of ours explains.
@@ -32,13 +36,30 @@ class Outside:
         self.rows: dict[DifferenceId, Difference] = {}
         self.opening: dict[InstrumentId, Decimal] = {}
         self.mark: ReconciliationMark | None = None
+        self.booked: Counter[AssetId] = Counter()
+        self.rounded: dict[AssetId, Decimal] = {}
         self.looking_again: Mapping[InstrumentId, str] = {}
         self.wanted = False
 
     def read(self, entries: Iterable[LedgerEntry]) -> None:
-        """Learn from stored entries what was held at the opening."""
+        """Learn from stored entries what was held at the opening, and what was booked since."""
         for entry in entries:
             self.opened_with(entry)
+            self.count(entry)
+
+    def count(self, entry: LedgerEntry) -> None:
+        """Count the amounts of a new entry that the venue may have rounded, and the rounding."""
+        self.booked.update(bookings(entry))
+        amount = rounded_amount(entry)
+        if amount:
+            asset = entry.postings[0].asset
+            with exact():
+                self.rounded[asset] = self.rounded.get(asset, ZERO) + amount
+
+    def booked_since(self) -> dict[AssetId, int]:
+        """Return, per asset, how many amounts were booked since both last agreed."""
+        before = {} if self.mark is None else self.mark.agreed
+        return {asset: count - before.get(asset, 0) for asset, count in self.booked.items()}
 
     def opened_with(self, entry: LedgerEntry) -> None:
         if entry.note != OPENING or entry.instrument_id is None or entry.quantity is None:

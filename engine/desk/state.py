@@ -422,6 +422,8 @@ class Desk:
         for order in changes.orders.values():
             self.put(order)
         self.runs.update(changes.runs)
+        for entry in changes.entries:
+            self.outside.count(entry)
         for difference in changes.differences:
             self.outside.put(difference)
         if changes.reconciliation is not None:

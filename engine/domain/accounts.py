@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from engine.domain.ids import AccountId, AssetId
+from engine.domain.money import ZERO
 
 
 class TradingMode(StrEnum):
@@ -65,8 +66,14 @@ class Latch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
-    """What the venue says the account holds of one asset."""
+    """What the venue says the account holds of one asset.
+
+    Attributes:
+        increment: The smallest unit in which the venue keeps the asset: what it books is rounded
+            to that. 0: it books exactly.
+    """
 
     asset: AssetId
     total: Decimal
     locked: Decimal
+    increment: Decimal = ZERO

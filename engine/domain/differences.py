@@ -1,6 +1,7 @@
 """Differences between our books and the venue's, and how a person answers them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -12,6 +13,7 @@ from engine.domain.ids import (
     DifferenceId,
     InstrumentId,
     VenueOrderId,
+    digest_id,
 )
 from engine.domain.money import exact
 from engine.domain.orders import OrderSide, PositionSide
@@ -87,6 +89,19 @@ class Difference:
         return self.state is DifferenceState.OPEN
 
 
+_MADE_UP = "fo"
+
+
+def made_up_id(instrument_id: InstrumentId, venue_order_id: VenueOrderId) -> ClientOrderId:
+    """Return an id of ours for a foreign order that has none: the venue does not know it."""
+    return ClientOrderId(digest_id(_MADE_UP, instrument_id, venue_order_id))
+
+
+def is_made_up(client_order_id: ClientOrderId) -> bool:
+    """Tell whether the venue can't know the id: that it does not find it proves nothing."""
+    return client_order_id.startswith(_MADE_UP)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconciliationMark:
     """How the last comparison with the venue went; one per account.
@@ -98,6 +113,8 @@ class ReconciliationMark:
         at: Wall time UTC at which the pass ended.
         seconds: How long it took.
         result: For people, e.g. "all agrees" or "2 differences wait for an answer".
+        agreed: Per asset, how many amounts our books had when they last agreed with the venue's:
+            what was booked since may have been rounded there.
     """
 
     account_id: AccountId
@@ -106,3 +123,4 @@ class ReconciliationMark:
     at: datetime
     seconds: float
     result: str
+    agreed: Mapping[AssetId, int] = field(default_factory=dict)

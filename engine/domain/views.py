@@ -406,6 +406,7 @@ class ReconciliationView:
     """Attributes:
     at: Wall time of the last pass that ended; None before the first.
     looking_again: What did not agree at the last look and is not confirmed yet.
+    rounded: What was booked so far because the venue rounds, in sum, e.g. "-0.00000003 USDT".
     """
 
     header: Header
@@ -414,6 +415,7 @@ class ReconciliationView:
     seconds: float
     result: str
     looking_again: tuple[str, ...] = ()
+    rounded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

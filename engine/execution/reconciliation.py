@@ -6,7 +6,7 @@ is expected there, and open orders with ours.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -29,6 +29,7 @@ from engine.domain.ids import (
 from engine.domain.instruments import Instrument, InstrumentKind
 from engine.domain.money import ZERO, exact, to_text
 from engine.domain.orders import OrderSide
+from engine.execution.rounding import Rounding, roundings
 from engine.ports import OrderReport, VenuePosition
 
 
@@ -53,6 +54,7 @@ class Ours:
         client_order_ids, venue_order_ids: Of every order that we know, ended ones included;
             the venue's ids as (instrument, id), since some number them per instrument.
         accepted: `venue - ours` that a person told us to ignore, per kind and subject.
+        booked: Per asset, amounts that were booked since both last agreed.
     """
 
     account_id: AccountId
@@ -64,6 +66,7 @@ class Ours:
     client_order_ids: frozenset[ClientOrderId]
     venue_order_ids: frozenset[tuple[InstrumentId, VenueOrderId]]
     accepted: Mapping[tuple[DifferenceKind, str], Decimal]
+    booked: Mapping[AssetId, int] = field(default_factory=dict)
 
 
 def differences(ours: Ours, theirs: Theirs, *, at: datetime) -> tuple[Difference, ...]:
@@ -75,6 +78,28 @@ def differences(ours: Ours, theirs: Theirs, *, at: datetime) -> tuple[Difference
             *_positions(ours, theirs, at),
             *_balances(ours, theirs, at),
         )
+
+
+def rounded(ours: Ours, theirs: Theirs) -> tuple[Rounding, ...]:
+    """Return what differs by the venue's rounding alone: no difference, and to be booked."""
+    accepted = {
+        AssetId(subject): amount
+        for (kind, subject), amount in ours.accepted.items()
+        if kind is DifferenceKind.BALANCE
+    }
+    return roundings(ours.balances, theirs.balances, accepted, ours.booked)
+
+
+def agreed(
+    before: Mapping[AssetId, int], now: Mapping[AssetId, int], unsettled: Iterable[AssetId]
+) -> dict[AssetId, int]:
+    """Return what to count from next: of every asset now, but of one that does not agree yet.
+
+    Args:
+        before, now: Amounts that our books had when both last agreed, and at this comparison.
+    """
+    open_ones = set(unsettled)
+    return {a: before.get(a, 0) if a in open_ones else n for a, n in sorted(now.items())}
 
 
 def confirmed(
@@ -225,7 +250,8 @@ def _positions(ours: Ours, theirs: Theirs, at: datetime) -> Iterable[Difference]
 
 def _balances(ours: Ours, theirs: Theirs, at: datetime) -> Iterable[Difference]:
     held = {balance.asset: balance.total for balance in theirs.balances}
-    for asset in sorted({*held, *ours.balances}):
+    explained = {one.asset for one in rounded(ours, theirs)}
+    for asset in sorted({*held, *ours.balances} - explained):
         mine, there = ours.balances.get(asset, ZERO), held.get(asset, ZERO)
         if _is_beyond(ours, DifferenceKind.BALANCE, asset, there - mine):
             yield replace(

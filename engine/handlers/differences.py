@@ -17,6 +17,7 @@ from engine.domain.differences import (
     DifferenceAnswer,
     DifferenceKind,
     DifferenceState,
+    made_up_id,
 )
 from engine.domain.entries import EntryKind
 from engine.domain.events import DifferenceEnded
@@ -25,8 +26,6 @@ from engine.domain.ids import (
     MANUAL_BOOK,
     UNMANAGED_BOOK,
     BookId,
-    ClientOrderId,
-    digest_id,
 )
 from engine.domain.instruments import Instrument
 from engine.domain.money import ZERO, exact, to_text
@@ -383,7 +382,7 @@ class Answers:
         if row.instrument_id is None or row.venue_order_id is None or row.side is None:
             raise Unanswerable("the venue does not say which way the order goes")
         now = desk.clock.now()
-        made_up = ClientOrderId(digest_id("fo", row.instrument_id, row.venue_order_id))
+        made_up = made_up_id(row.instrument_id, row.venue_order_id)
         return Order(
             client_order_id=row.client_order_id or made_up,
             account_id=desk.account.id,

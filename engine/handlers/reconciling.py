@@ -17,7 +17,7 @@ from engine.desk.state import Changes, Desk
 from engine.domain.commands import Reconcile
 from engine.domain.differences import Difference, DifferenceKind, ReconciliationMark
 from engine.domain.events import DifferenceEnded, DifferenceFound, TradingRefused
-from engine.domain.ids import UNMANAGED_BOOK, ClientOrderId, InstrumentId
+from engine.domain.ids import UNMANAGED_BOOK, AssetId, ClientOrderId, InstrumentId
 from engine.domain.instruments import InstrumentKind
 from engine.domain.orders import Order
 from engine.domain.views import Outcome, OutcomeStatus
@@ -29,11 +29,14 @@ from engine.execution.reconciliation import (
     confirmed,
     differences,
     judged,
+    rounded,
 )
 from engine.execution.requests import cancel
+from engine.execution.rounding import Rounding
 from engine.handlers.catching_up import BeforeFill, CatchingUp, Taken
 from engine.handlers.outcomes import done, refused
 from engine.handlers.protection import Protection
+from engine.handlers.rounding import settle_rounding
 
 _log = structlog.get_logger(__name__)
 
@@ -52,10 +55,18 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look at both sides."""
+    """One look at both sides.
+
+    Attributes:
+        ended: Ours, ended in our books, and open there.
+        rounded: What the venue's rounding explains.
+        booked: Per asset, how many amounts our books had.
+    """
 
     found: tuple[Difference, ...]
-    ended: tuple[Order, ...]  # ours, ended in our books, and open there
+    ended: tuple[Order, ...]
+    rounded: tuple[Rounding, ...]
+    booked: Mapping[AssetId, int]
 
 
 class Reconciler:
@@ -151,19 +162,19 @@ class Reconciler:
             look = partial(self._look, starting=starting, before_fill=before_fill)
             taken, first = await look(everything=everything)
             changed = list(taken.changed)
-            found = first.found
+            found, last = first.found, first
             doubtful: tuple[Difference, ...] = ()
             if self._worth_another(first):
                 quiet = desk.activity.so_far()
                 if not desk.venue.capabilities.replayed:
                     await desk.wall.sleep(_SECOND_LOOK)
-                taken, second = await look(everything=True)
+                taken, last = await look(everything=True)
                 changed += taken.changed
-                found, doubtful = self._confirmed(first, second, quiet)
-                await self._end_again(first, second)
+                found, doubtful = self._confirmed(first, last, quiet)
+                await self._end_again(first, last)
             if not starting:
                 await self._protection.restore_all()
-            await self._conclude(found, doubtful, taken, desk.wall.monotonic() - began)
+            await self._conclude(last, found, doubtful, taken, desk.wall.monotonic() - began)
             mark = desk.outside.mark
             return Pass(tuple(changed), "" if mark is None else mark.result)
 
@@ -186,7 +197,7 @@ class Reconciler:
             if difference.kind is not DifferenceKind.MANUAL_TRADE
             or difference.instrument_id not in closing
         )
-        return Look(tuple(found), tuple(ended))
+        return Look(tuple(found), tuple(ended), rounded(ours, theirs), desk.outside.booked.copy())
 
     async def _ended_there(self, theirs: Theirs) -> list[Order]:
         """Return orders of ours that have ended in our books and are open at the venue."""
@@ -229,6 +240,7 @@ class Reconciler:
                 (o.instrument_id, o.venue_order_id) for o in orders if o.venue_order_id is not None
             ),
             accepted=accepted,
+            booked=outside.booked_since(),
         )
 
     def _worth_another(self, look: Look) -> bool:
@@ -268,6 +280,7 @@ class Reconciler:
 
     async def _conclude(
         self,
+        look: Look,
         found: Sequence[Difference],
         doubtful: Sequence[Difference],
         taken: Taken,
@@ -280,6 +293,8 @@ class Reconciler:
             verdict = judged(desk.outside.rows.values(), found, doubtful, at=now)
             changes = Changes(differences=[*verdict.gone, *verdict.replaced, *verdict.raised])
             changes.events.extend(self._told(verdict))
+            differing = [d.asset for d in look.found if d.asset is not None]
+            counts = settle_rounding(desk, look.rounded, look.booked, differing, changes)
             mark = desk.outside.mark
             changes.reconciliation = ReconciliationMark(
                 account_id=desk.account.id,
@@ -288,6 +303,7 @@ class Reconciler:
                 at=now,
                 seconds=seconds,
                 result=self._result(verdict, doubtful, taken),
+                agreed=counts,
             )
             await desk.commit(changes)
         self._note_doubtful(doubtful, taken)
@@ -316,7 +332,8 @@ class Reconciler:
         ended = {d.difference_id for d in (*verdict.gone, *verdict.replaced)}
         waiting = [d for d in self._desk.outside.open if d.difference_id not in ended]
         waits = len(waiting) + len(verdict.raised)
-        parts = [f"{waits} difference{'s' * (waits > 1)} wait for an answer"] if waits else []
+        what = "1 difference waits" if waits == 1 else f"{waits} differences wait"
+        parts = [f"{what} for an answer"] if waits else []
         looking = len(doubtful) + len(taken.unclear)
         if looking:
             parts.append(f"{looking} looked at again soon")

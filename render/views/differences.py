@@ -62,6 +62,7 @@ def differences_text(
         page_line(first, len(shown), total),
         _list(shown, first, view.header, may_answer=may_answer) if shown else "",
         bullets("Looked at again soon", view.looking_again),
+        bullets("Booked as the venue's rounding so far", view.rounded),
         escape(compared_text(view, now)),
     )
 

@@ -86,6 +86,7 @@ def _venue(venue: VenueView, now: datetime, *, recorded: bool) -> str:
             pairs([*wire, *_books(venue)]),
             bullets("Not asked for now", venue.open_breakers),
             bullets("Looked at again soon", venue.reconciliation.looking_again),
+            bullets("Booked as its rounding so far", venue.reconciliation.rounded),
             escape(compared_text(venue.reconciliation, now)),
             f"Mind: {escape(venue.note)}" if venue.note else "",
         )

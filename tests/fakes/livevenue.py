@@ -21,7 +21,7 @@ from engine.domain.ids import (
     VenueOrderId,
 )
 from engine.domain.instruments import Instrument, InstrumentKind
-from engine.domain.money import ZERO, to_text
+from engine.domain.money import ZERO, exact, quantize, round_nearest, to_text
 from engine.domain.orders import (
     Fill,
     FillCause,
@@ -137,6 +137,7 @@ class LiveVenue:
         self.submitted: list[ClientOrderId] = []
         self.dead_man_calls: list[int] = []
         self.fee = ZERO
+        self.increment = ZERO  # what a contract realises is rounded to it, half to even
         self.tolerant = False  # late requests that are refused are simply gone
         self.locks = True  # a resting sale holds the asset
         self.nameless = False  # its fills do not bear our order ids
@@ -235,7 +236,8 @@ class LiveVenue:
     async def balances(self) -> tuple[Balance, ...]:
         self._read("balances")
         return tuple(
-            Balance(asset=asset, total=total, locked=ZERO) for asset, total in self._held.items()
+            Balance(asset=asset, total=total, locked=ZERO, increment=self.increment)
+            for asset, total in self._held.items()
         )
 
     async def positions(self) -> tuple[VenuePosition, ...]:
@@ -529,10 +531,14 @@ class LiveVenue:
         if before * signed < 0:
             closing = min(abs(signed), abs(before)).copy_sign(signed)
         if closing:
-            removed = cost * -closing / before
-            gain = -instrument.value(closing, price) - removed
-            self._held[instrument.settlement] = self.held(instrument.settlement) + gain
-            cost -= removed
-        cost += instrument.value(signed - closing, price)
+            with exact():
+                removed = quantize(cost * -closing / before)
+                gain = -instrument.value(closing, price) - removed
+                if self.increment:
+                    gain = round_nearest(gain, self.increment)
+                self._held[instrument.settlement] = self.held(instrument.settlement) + gain
+                cost -= removed
+        with exact():
+            cost += instrument.value(signed - closing, price)
         self._costs[instrument.id] = cost
         self._net[instrument.id] = before + signed

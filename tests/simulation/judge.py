@@ -155,6 +155,8 @@ class Judge:
         asked = [one for one in self._tables.differences.values() if one.is_open]
         if asked:
             return f"a difference waits: {asked[0]}"
+        if self._scenario.is_linear and any(life.desk.outside.booked_since().values()):
+            return "the wallet rounds, and was not compared since"
         untold = self._untold()
         return f"not told: {untold[0]}" if untold else ""
 
@@ -200,6 +202,8 @@ class Judge:
             ours = dict(desk.ledger.cash())
         else:
             ours = dict(desk.ledger.balances())
+            if desk.outside.rounded:  # this exchange's spot fills are exact products
+                self.broken("spot books are exact", f"rounding of {desk.outside.rounded}")
         for asset in sorted({*theirs, *ours}):
             a, b = ours.get(AssetId(asset), Decimal(0)), theirs.get(asset, Decimal(0))
             if a != b:

@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 CONTEXT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 ZERO = Decimal(0)
-_FEE_PLACES = Decimal("1e-8")
+_WALLET_PLACES = Decimal("1e-8")
 _SHARE_PLACES = Decimal("1e-18")
 
 add = CONTEXT.add
@@ -27,7 +27,12 @@ def fits(amount: Decimal, increment: Decimal) -> bool:
 
 def fee(value: Decimal, rate: Decimal) -> Decimal:
     """Return a fee, rounded to 8 places as exchanges book them."""
-    return CONTEXT.quantize(CONTEXT.multiply(value, rate), _FEE_PLACES)
+    return booked(CONTEXT.multiply(value, rate))
+
+
+def booked(amount: Decimal) -> Decimal:
+    """Return an amount as a linear wallet books it, realised P&L or funding: on 8 places."""
+    return CONTEXT.quantize(amount, _WALLET_PLACES)
 
 
 def share(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from zlib import crc32
 
 from sandbox.exchange.core.events import BalancesChanged, FundingSettled
-from sandbox.exchange.core.exact import minus, times
+from sandbox.exchange.core.exact import booked, minus, times
 from sandbox.exchange.core.journal import Act
 from sandbox.exchange.core.kinds import FlowReason, Wallet
 from sandbox.exchange.core.pit import Pit
@@ -62,7 +62,7 @@ class FundingDesk:
                 if not holding.quantity:
                     continue
                 worth = times(times(holding.quantity, mark), pit.market.contract_size)
-                amount = minus(Decimal(0), times(worth, rate))
+                amount = booked(minus(Decimal(0), times(worth, rate)))
                 flow = state.post(name, Wallet.LINEAR, asset, amount, FlowReason.FUNDING, symbol)
                 state.journal.write(
                     state.now_ms, Act.FLOW, name, symbol, quantity=amount, note=f"{asset} funding"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sandbox.exchange.core.exact import ZERO, add, minus, share, times
+from sandbox.exchange.core.exact import ZERO, add, booked, minus, share, times
 from sandbox.exchange.core.kinds import PositionSide, Side
 from sandbox.exchange.core.orders import Order
 
@@ -23,7 +23,7 @@ class Holding:
     updated_ms: int = 0
 
     def apply(self, side: Side, quantity: Decimal, value: Decimal) -> Decimal:
-        """Book a fill of `quantity` worth `value`; return the P&L that it realizes.
+        """Book a fill of `quantity` worth `value`; return the P&L that it realizes, on 8 places.
 
         Average cost. A fill beyond flat closes what is there and opens the rest.
         """
@@ -36,7 +36,7 @@ class Holding:
         proceeds = share(value, closing, quantity)
         released = share(self.entry_value, closing, abs(before))
         signed = proceeds if side is Side.SELL else minus(ZERO, proceeds)
-        pnl = minus(signed, released)
+        pnl = booked(minus(signed, released))
         self.entry_value = minus(self.entry_value, released)
         self.quantity = add(before, closing if side is Side.BUY else minus(ZERO, closing))
         self.realized_pnl = add(self.realized_pnl, pnl)

@@ -238,7 +238,8 @@ def flow(theirs: Flow, *, account_id: AccountId, instrument_of: InstrumentId | N
 
 
 def balance(asset: str, total: Decimal, locked: Decimal) -> Balance:
-    return Balance(asset=AssetId(asset), total=total, locked=locked)
+    """Return a balance: wallets have 8 places, as Binance tells of its own."""
+    return Balance(asset=AssetId(asset), total=total, locked=locked, increment=Decimal("1e-8"))
 
 
 def bar(theirs: TheirBar, instrument_of: InstrumentId, timeframe: Timeframe) -> Bar:

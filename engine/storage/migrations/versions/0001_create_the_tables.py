@@ -293,6 +293,7 @@ def upgrade() -> None:
         sa.Column("at", types.Instant(), nullable=False),
         sa.Column("seconds", sa.Float(), nullable=False),
         sa.Column("result", sa.String(), nullable=False),
+        sa.Column("agreed", types.Json(), nullable=False),
         sa.PrimaryKeyConstraint("account_id", name=op.f("pk_reconciliations")),
     )
     op.create_table(

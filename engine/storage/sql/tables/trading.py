@@ -242,6 +242,7 @@ class ReconciliationRow(Row, table=True):
     at: datetime
     seconds: float
     result: str
+    agreed: dict[str, int] = Field(sa_type=Json)
 
 
 class ServiceMarkRow(Row, table=True):

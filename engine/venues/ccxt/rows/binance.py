@@ -119,6 +119,9 @@ _BOTH = Quirks(
     texts=_TEXTS,
     quote_quantity=True,
     foreign_prefixes=_PREFIXES,
+    # Wallets have 8 places. USD-M rounds realised P&L; on spot price x quantity may have more
+    # than 8 where both steps are small (ETH/BTC: 0.00001 x 0.0001).
+    increments={"": "0.00000001"},
     warm=10,  # weight 1 each, of thousands a minute
 )
 SPOT = replace(

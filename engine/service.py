@@ -204,6 +204,7 @@ class EngineService:
         settings = self._settings
         wanted = [
             ("orders in doubt", 1, self._doubts.resolve),
+            ("exits that wait", 1, self._protection.exits.press),
             ("doubts that last", 1, LastingDoubts(self.desk).tell),
             ("reconciliation", settings.reconcile_every_seconds, self._reconciler.on_timer),
             ("reconciliation wanted", 1, self._reconciler.when_wanted),

@@ -4,6 +4,8 @@ An entry in doubt is looked up and waited for (SEMANTICS 5). An exit is not wait
 back by its id and placed anew, for no more than the venue still holds of the position.
 """
 
+import asyncio
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -11,7 +13,7 @@ from decimal import Decimal
 from engine.desk.closing import closable
 from engine.desk.state import Changes, Desk
 from engine.domain.accounts import TradingState
-from engine.domain.ids import ClientOrderId, digest_id
+from engine.domain.ids import ClientOrderId, InstrumentId, digest_id
 from engine.domain.instruments import InstrumentKind
 from engine.domain.money import ZERO, exact
 from engine.domain.orders import Order, OrderPurpose, OrderState
@@ -27,6 +29,7 @@ from engine.handlers.exits import key_of
 from engine.handlers.orders import FollowUp, Orders
 from engine.handlers.protection import Protection
 
+_LOOK_AGAIN_SECONDS = 1.0
 _EXIT_WAIT = timedelta(seconds=2)  # what protects or closes a position is not waited on for long
 
 
@@ -43,20 +46,58 @@ class Doubts:
         self._patience: Backoff[ClientOrderId] = Backoff()
 
     async def resolve(self, due: datetime) -> None:
-        """Ask about what is due by the back-off; nothing is given up without the venue's word."""
-        open_ones = list(self._desk.orders.values())
-        self._forget({order.client_order_id for order in open_ones})
-        for known in open_ones:
+        """Ask about what is due by the back-off; nothing is given up without the venue's word.
+
+        Each instrument is asked about by itself: one that does not answer holds up no other, nor
+        what falls in doubt meanwhile.
+        """
+        asking: dict[InstrumentId, asyncio.Task[None]] = {}
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    for name, orders in self._due(asking).items():
+                        asking[name] = group.create_task(self._resolve(orders))
+                    if not asking:
+                        break
+                    done, _ = await asyncio.wait(asking.values(), timeout=_LOOK_AGAIN_SECONDS)
+                    asking = {name: task for name, task in asking.items() if task not in done}
+                    if not asking:
+                        break
+        except BaseExceptionGroup as group_of_errors:
+            raise group_of_errors.exceptions[0] from None  # a group would hide what it is
+
+    def _due(self, asking: Container[InstrumentId]) -> dict[InstrumentId, list[Order]]:
+        """Return what is due, by instrument; where a request is under way its answer is first."""
+        desk = self._desk
+        self._forget(set(desk.orders))
+        found: dict[InstrumentId, list[Order]] = {}
+        for order in desk.orders.values():
+            name = order.instrument_id
+            if not self._is_open(order) or name in asking or desk.activity.is_asking(name):
+                continue
+            if self._is_due(order):
+                found.setdefault(name, []).append(order)
+        return found
+
+    def _is_open(self, order: Order) -> bool:
+        name = order.client_order_id
+        return (
+            order.state is OrderState.UNKNOWN
+            or name in self._orders.uncancelled
+            or name in self._orders.unsent
+        )
+
+    async def _resolve(self, orders: Sequence[Order]) -> None:
+        for known in orders:
             order = self._desk.orders.get(known.client_order_id)
-            if order is None or self._desk.activity.is_asking(order.instrument_id):
-                continue  # its answer may be on its way
-            if order.state is OrderState.UNKNOWN and self._is_due(order):
+            if order is None:
+                continue
+            if order.state is OrderState.UNKNOWN:
                 await self._clear_up(order)
-            elif order.client_order_id in self._orders.uncancelled and self._is_due(order):
+            elif order.client_order_id in self._orders.uncancelled:
                 await self._orders.cancel([order])
-            elif order.client_order_id in self._orders.unsent and self._is_due(order):
+            elif order.client_order_id in self._orders.unsent:
                 await self._send_again(order)
-        await self._protection.exits.press()
 
     def _forget(self, open_ids: set[ClientOrderId]) -> None:
         for kept in (self._orders.unsent, self._orders.uncancelled, self._protection.taken_back):

@@ -7,6 +7,7 @@ between - a refusal, a crash, the stop's own fill - leads back to the stop.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from decimal import Decimal
 
 from engine.desk.closing import closable
@@ -250,7 +251,7 @@ class Exits:
             changes.order(order.moved(OrderState.CANCELLED, at=now, message=_NOTHING_LEFT))
         return out
 
-    async def press(self) -> None:
+    async def press(self, due: datetime) -> None:
         """Ask again for what waiting exits wait for; by the second."""
         desk = self._desk
         for name in [n for n in self._waiting if n not in desk.orders]:

@@ -1,5 +1,6 @@
 """Bring what rests at the venue in line with the exit plans, by fills, bars and refusals."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -352,11 +353,13 @@ class Protection:
         missing = [key for key, plan in desk.plans.items() if not self._is_protected(key, plan)]
         await self._unprotected.measure(missing)
         now = desk.wall.now()
-        for key in missing:
-            if not self._refusals[key] or self._patience.is_due(key, now):
+        late = [k for k in missing if not self._refusals[k] or self._patience.is_due(k, now)]
+        late += [key for key in desk.plans if self._has_stops_to_spare(key)]
+        if desk.venue.capabilities.replayed:
+            for key in late:  # in this order, whoever plays it again
                 await self.restore(key)
-        for key in [key for key in desk.plans if self._has_stops_to_spare(key)]:
-            await self.restore(key)
+            return
+        await asyncio.gather(*(self.restore(key) for key in late))
 
     def _has_stops_to_spare(self, key: PlanKey) -> bool:
         if self.exits.style(key) is not ExitStyle.SIDE_BY_SIDE:

@@ -18,7 +18,7 @@ from tests.crash.cases import Case, Fault, matrix
 from tests.crash.playing import Played, Tools
 from tests.crash.process import Nursery
 from tests.crash.running import played, recorded
-from tests.crash.scenarios import SCENARIOS
+from tests.crash.scenarios import QUICK, SCENARIOS
 from tests.crash.table import Total, progress
 
 _JOBS = 4  # most of a case is waiting
@@ -33,7 +33,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sample", type=int, help="play so many cases, drawn by --seed")
     parser.add_argument("--seed", type=int, default=1, help="of the sample")
     parser.add_argument("--case", help="replay one, or all whose name holds this text")
-    parser.add_argument("--scenario", choices=list(SCENARIOS), help="of this story only")
+    parser.add_argument(
+        "--scenario",
+        choices=list(SCENARIOS),
+        help="of this story only (perpetual: by name only, for it takes two minutes a case)",
+    )
     parser.add_argument("--list", action="store_true", help="name the cases, and play none")
     parser.add_argument("--jobs", type=int, default=_JOBS, help="cases at a time")
     parser.add_argument("--folder", type=Path, help="where broken cases are kept")
@@ -65,7 +69,7 @@ def _scenarios(options: argparse.Namespace) -> list[str]:
     named = (options.case or "").partition("/")[0]
     if named in SCENARIOS:
         return [named]
-    return [options.scenario] if options.scenario else list(SCENARIOS)
+    return [options.scenario] if options.scenario else list(QUICK)
 
 
 def _chosen(cases: list[Case], options: argparse.Namespace, *, can_cut_power: bool) -> list[Case]:

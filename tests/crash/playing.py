@@ -25,6 +25,7 @@ from tests.crash.verdict import Away, Findings, judged
 from tests.fakes.exchange import ACCOUNT
 
 PATIENCE_S = 25.0
+_MINUTES_S = 100.0  # where bars are a minute long
 _LOOK_EVERY_S = 0.03
 _FULL_FOR_S = 2.0
 _ASK_EVERY_S = 0.5
@@ -121,7 +122,8 @@ class Story:
     async def _until(
         self, why_not: Callable[[], str], crashed: Callable[[Life], Any] | None
     ) -> None:
-        deadline = perf_counter() + PATIENCE_S
+        patience = PATIENCE_S if self.scenario.has_seconds else _MINUTES_S
+        deadline = perf_counter() + patience
         while True:
             life = self.life
             assert life is not None
@@ -129,7 +131,7 @@ class Story:
                 if crashed is None:
                     raise NotAtRest(f"a life ended by itself, status {life.status}")
                 await crashed(life)
-                deadline = perf_counter() + PATIENCE_S
+                deadline = perf_counter() + patience
                 continue
             self.missing = why_not() if life.is_ready else "no life is ready"
             if not self.missing:
@@ -140,8 +142,7 @@ class Story:
 
     def _why_not_decided(self) -> str:
         seen = glance(self.world.data_dir)
-        waits = self.world.market.is_spot and (seen is None or seen.targets == "{}")
-        return "no bar was decided on" if waits else ""
+        return "no bar was decided on" if seen is None or seen.targets == "{}" else ""
 
     def _why_not_at_rest(self) -> str:
         """Return what is missing until the service has done all it can at the present price."""
@@ -162,8 +163,8 @@ class Story:
 
     def _why_not_standing(self, seen: Glance) -> str:
         price = self.world.price
-        if not self.world.market.is_spot or seen.targets == "{}":
-            return ""
+        if seen.targets == "{}":
+            return "no bar was decided on"
         (standing,) = json.loads(seen.targets).values()
         if Decimal(standing["target"]) == int(wants_in(price)):
             return ""
@@ -174,7 +175,7 @@ class Story:
         held = self.held()
         if held <= self.dust():
             return ""
-        if not wants_in(self.world.price) and self.world.market.is_spot:
+        if not wants_in(self.world.price):
             return f"{held} is still held"
         covered = self._covered()
         return "" if covered + self.dust() >= held else f"stops cover {covered} of {held}"
@@ -185,7 +186,7 @@ class Story:
             return "the database can't be read"
         if self.held() > self.dust():
             return f"{self.held()} is still held"
-        working = len(self._open())
+        working = len(self._working())
         if working:
             return f"{working} orders still work at the exchange"
         return self._why_not_settled(seen) or (f"{seen.untold} alerts wait" if seen.untold else "")
@@ -202,18 +203,24 @@ class Story:
     def dust(self) -> Decimal:
         return self.world.market.min_notional / self.world.price
 
-    def _open(self) -> list[Any]:
+    def _working(self) -> list[Side]:
+        """Return the side of each order that works at the exchange."""
         history = self.world.exchange.history
-        return [*history.open_orders(ACCOUNT), *history.open_algos(ACCOUNT)]
+        algos = [one.request.side for one in history.open_algos(ACCOUNT)]
+        return [*(one.side for one in history.open_orders(ACCOUNT)), *algos]
 
     def _covered(self) -> Decimal:
-        stops = [order for order in self._open() if order.side is Side.SELL]
-        return sum((order.leaves_quantity for order in stops), Decimal(0))
+        history = self.world.exchange.history
+        orders = [one for one in history.open_orders(ACCOUNT) if one.side is Side.SELL]
+        algos = [one.request for one in history.open_algos(ACCOUNT)]
+        left = [one.leaves_quantity for one in orders]
+        left += [one.quantity or Decimal(0) for one in algos if one.side is Side.SELL]
+        return sum(left, Decimal(0))
 
     def fill_what_rests(self) -> None:
         """Move the price through everything that rests: it fills while nobody is there."""
-        for order in self._open():
-            self.world.set_price(Decimal(49_000) if order.side is Side.SELL else Decimal(50_700))
+        for side in self._working():
+            self.world.set_price(Decimal(49_000) if side is Side.SELL else Decimal(50_700))
 
 
 # --- cases ------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from sandbox.exchange.core import Market
 from tests.crash.outside import linear_market, spot_market
 
 CAPITAL = 20_000
+LEVERAGE = "20"  # what the exchange has set for who never set it
 _ENTER, _LEAVE = Decimal(50_500), Decimal(51_500)
 
 
@@ -32,6 +33,11 @@ class Scenario:
     base_held: Decimal = Decimal(0)
 
     @property
+    def has_seconds(self) -> bool:
+        """Whether bars are a second long; else they are a minute, and a case takes two of them."""
+        return self.market().is_spot
+
+    @property
     def symbol(self) -> str:
         return "BTC/USDT" if self.market().is_spot else "BTC/USDT:USDT"
 
@@ -45,12 +51,12 @@ class Scenario:
             "strategy": "by_price",
             "params": {"enter": float(_ENTER), "leave": float(_LEAVE), "rests": self.rests},
             "symbols": [self.symbol],
-            "timeframe": "1s" if self.market().is_spot else "1m",
+            "timeframe": "1s" if self.has_seconds else "1m",
             "capital": CAPITAL,
             "exit_plan": plan,
             "start": True,
         }
-        return {"OUTCRY_RUNS": json.dumps([run])}
+        return {"OUTCRY_RUNS": json.dumps([run]), "OUTCRY_VENUE__LEVERAGE": LEVERAGE}
 
 
 def wants_in(price: Decimal) -> bool:
@@ -70,6 +76,7 @@ SCENARIOS = {
         Scenario(name="resting-entry", prices=_prices(51_000, 50_790, 49_000), rests=True),
         Scenario(name="entry-withdrawn", prices=_prices(51_000, 52_000), rests=True),
         Scenario(name="take-profit", prices=_prices(51_000, 51_300, 52_000), take_profit=True),
+        Scenario(name="perpetual", prices=_prices(51_000, 49_000), market=linear_market),
     )
 }
-LINEAR = Scenario(name="perpetual", prices=_prices(51_000, 49_000), market=linear_market)
+QUICK = tuple(name for name, scenario in SCENARIOS.items() if scenario.has_seconds)

@@ -86,8 +86,18 @@ def _summary(desk: Desk, difference: Difference, surplus: Decimal) -> str:
         case DifferenceKind.BALANCE:
             return (
                 f"The venue holds {size} {more} than our books say, and no fill and no transfer "
-                "explains it."
+                f"explains it.{_of_money(difference)}"
             )
+
+
+def _of_money(difference: Difference) -> str:
+    """Say what waits for an answer about money, and what to do."""
+    if difference.instrument_id is not None:
+        return ""
+    return (
+        " Nothing waits for it: trading goes on. Look at the venue's own history of transfers; "
+        "adopt books it as an adjustment, ignore leaves it as it is."
+    )
 
 
 def reconciliation_view(desk: Desk) -> ReconciliationView:

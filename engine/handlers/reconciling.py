@@ -61,12 +61,14 @@ class Look:
         ended: Ours, ended in our books, and open there.
         rounded: What the venue's rounding explains.
         booked: Per asset, how many amounts our books had.
+        elsewhere: Markets that are not configured, in which the account has orders or positions.
     """
 
     found: tuple[Difference, ...]
     ended: tuple[Order, ...]
     rounded: tuple[Rounding, ...]
     booked: Mapping[AssetId, int]
+    elsewhere: frozenset[InstrumentId]
 
 
 class Reconciler:
@@ -121,7 +123,7 @@ class Reconciler:
     async def _tell_refused(self, exc: TradingNotAllowed) -> None:
         """Tell once a day that the account may not be traded any more, e.g. an expired key."""
         desk = self._desk
-        fact = desk.fact("trading refused", str(desk.wall.now().date()), exc.user_message)
+        fact = desk.fact("trading refused", str(desk.wall.now().date()))
         await desk.commit(Changes(events=[TradingRefused(**fact, message=exc.user_message)]))
 
     async def on_command(self, command: Reconcile) -> Outcome:
@@ -197,7 +199,15 @@ class Reconciler:
             if difference.kind is not DifferenceKind.MANUAL_TRADE
             or difference.instrument_id not in closing
         )
-        return Look(tuple(found), tuple(ended), rounded(ours, theirs), desk.outside.booked.copy())
+        touched = {order.instrument_id for order in theirs.orders}
+        touched |= {position.instrument_id for position in theirs.positions}
+        return Look(
+            found=tuple(found),
+            ended=tuple(ended),
+            rounded=rounded(ours, theirs),
+            booked=desk.outside.booked.copy(),
+            elsewhere=frozenset(touched - set(desk.instruments)),
+        )
 
     async def _ended_there(self, theirs: Theirs) -> list[Order]:
         """Return orders of ours that have ended in our books and are open at the venue."""
@@ -302,7 +312,7 @@ class Reconciler:
                 through=taken.through,
                 at=now,
                 seconds=seconds,
-                result=self._result(verdict, doubtful, taken),
+                result=self._result(verdict, doubtful, taken, look),
                 agreed=counts,
             )
             await desk.commit(changes)
@@ -328,7 +338,9 @@ class Reconciler:
         ]
         return [*raised, *gone]
 
-    def _result(self, verdict: Verdict, doubtful: Sequence[Difference], taken: Taken) -> str:
+    def _result(
+        self, verdict: Verdict, doubtful: Sequence[Difference], taken: Taken, look: Look
+    ) -> str:
         ended = {d.difference_id for d in (*verdict.gone, *verdict.replaced)}
         waiting = [d for d in self._desk.outside.open if d.difference_id not in ended]
         waits = len(waiting) + len(verdict.raised)
@@ -337,7 +349,12 @@ class Reconciler:
         looking = len(doubtful) + len(taken.unclear)
         if looking:
             parts.append(f"{looking} looked at again soon")
-        return "; ".join(parts) or "all agrees"
+        parts = parts or ["all agrees"]
+        if look.elsewhere:
+            many = len(look.elsewhere)
+            where = "1 other market" if many == 1 else f"{many} other markets"
+            parts.append(f"orders or positions in {where} are left alone")
+        return "; ".join(parts)
 
     def _note_doubtful(self, doubtful: Sequence[Difference], taken: Taken) -> None:
         """Let entries wait where two looks did not agree, and look again soon."""

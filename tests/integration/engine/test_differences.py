@@ -1,5 +1,6 @@
 """What happens at the venue without us is recognised, told, and answered by a person."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -412,3 +413,31 @@ async def test_an_order_that_has_ended_for_us_and_works_there_is_cancelled() -> 
     assert not desk.venue.orders[name].is_open
     assert len([r for r in desk.venue.orders.values() if r.is_open]) == 1
     assert not desk.told(DifferenceFound)
+
+
+# --- what is shown -----------------------------------------------------------------------------
+
+
+async def test_one_difference_waits_and_money_says_that_nothing_waits_for_it() -> None:
+    desk = await holding(in_position(exit_plan=STOP))
+    desk.venue.vanish(USDT, D(5))
+    await desk.send(Reconcile)
+    [found] = desk.told(DifferenceFound)
+    assert isinstance(found, DifferenceFound)
+    assert "Nothing waits for it" in found.difference.summary
+    mark = desk.desk.outside.mark
+    assert mark is not None
+    assert mark.result == "1 difference waits for an answer"
+
+
+async def test_orders_in_markets_that_are_not_configured_are_shown_and_left_alone() -> None:
+    desk = await holding(in_position(exit_plan=STOP))
+    other = replace(desk.instrument, id=PERP, kind=perpetual().kind)
+    desk.venue._instruments[PERP] = other
+    desk.venue.prices[PERP] = D(100)
+    desk.venue.order_by_hand(BUY, D(1), D(90), PERP)
+    await desk.send(Reconcile)
+    assert not desk.told(DifferenceFound)
+    mark = desk.desk.outside.mark
+    assert mark is not None
+    assert mark.result == "all agrees; orders or positions in 1 other market are left alone"

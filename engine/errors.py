@@ -56,6 +56,10 @@ class StopWouldTrigger(OrderRefused):
     """The stop's price has been reached already: it would not rest, so it is not there."""
 
 
+class KeyRefused(OrderRefused):
+    """The venue takes no order with this API key: expired, taken away, not for this address."""
+
+
 class OrderStateUnknown(TradingError):
     """No answer came: the order may or may not be there. Look it up; never send it again."""
 

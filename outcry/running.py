@@ -8,7 +8,7 @@ from typing import Protocol
 import structlog
 
 from engine.domain.views import ComponentHealth, ComponentState
-from engine.errors import OutcryError
+from engine.errors import OutcryError, TradingNotAllowed
 from engine.ports import WallClock
 
 _log = structlog.get_logger(__name__)
@@ -111,8 +111,9 @@ async def run_app(
                     group.create_task(service.run(), name=type(service).__name__)
         except ExceptionGroup as failed:
             first = failed.exceptions[0]
-            _log.critical("the engine failed; nothing more is sent", exc_info=first)
-            await alarm("engine", f"{first}. Nothing more is sent; the service stops now.")
+            if not isinstance(first, TradingNotAllowed):  # that one is told already, as it is
+                _log.critical("the engine failed; nothing more is sent", exc_info=first)
+                await alarm("engine", f"{first}. Nothing more is sent; the service stops now.")
             raise
         finally:
             await _last_words(drained)

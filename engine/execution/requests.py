@@ -6,6 +6,7 @@ from datetime import datetime
 
 from engine.domain.orders import Order, OrderPurpose, OrderState
 from engine.errors import (
+    KeyRefused,
     OrderNotFound,
     OrderRefused,
     OrderStateUnknown,
@@ -37,6 +38,11 @@ class Passed(Refused):
 
 
 @dataclass(frozen=True, slots=True)
+class Barred(Refused):
+    """Nothing is taken from this account: it is not the order's fault."""
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """No answer: it may or may not have it."""
 
@@ -61,6 +67,8 @@ async def submit(venue: Venue, order: Order) -> Answer:
         return Lost(exc.user_message)
     except StopWouldTrigger as exc:
         return Passed(exc.user_message)
+    except KeyRefused as exc:
+        return Barred(exc.user_message)
     except OrderRefused as exc:
         return Refused(exc.user_message)
     except RequestRefused as exc:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
+import structlog
+
 from engine.desk.day import day_figures
 from engine.desk.state import Changes, Desk
 from engine.domain.accounts import TradingState
@@ -13,6 +15,7 @@ from engine.domain.events import (
     OrderDoubtEnded,
     OrderEnded,
     OrderRejected,
+    TradingRefused,
 )
 from engine.domain.ids import ClientOrderId
 from engine.domain.instruments import InstrumentKind
@@ -23,6 +26,7 @@ from engine.execution.reports import applied
 from engine.execution.requests import (
     Accepted,
     Answer,
+    Barred,
     Deferred,
     Passed,
     after_cancel,
@@ -33,6 +37,8 @@ from engine.execution.requests import (
 )
 from engine.ports import ExitStyle, OrderReport
 from engine.risk.checks import RiskContext, check_order
+
+_log = structlog.get_logger(__name__)
 
 FollowUp = Callable[[Order, Changes], Sequence[Order]]
 
@@ -149,7 +155,11 @@ class Orders:
                 current = desk.find_order(sent.client_order_id) or sent
                 _keep(self.unsent, sent, answer)
                 self._note_answer(sent, answer)
-                self._note(current, after_submit(current, answer, now), changes)
+                after = after_submit(current, answer, now)
+                if isinstance(answer, Barred):
+                    self._note_barred(after, answer, changes)
+                else:
+                    self._note(current, after, changes)
             await desk.commit(changes)
         return tuple(desk.find_order(order.client_order_id) or order for order in orders)
 
@@ -305,12 +315,21 @@ class Orders:
         if event is not None:
             changes.events.append(event)
 
+    def _note_barred(self, after: Order, answer: Barred, changes: Changes) -> None:
+        """Tell once a day that the venue takes nothing from us, whatever orders there are."""
+        desk = self._desk
+        _log.warning("orders are not taken", order=after.client_order_id, reason=answer.message)
+        changes.order(after)
+        fact = desk.fact("trading refused", str(desk.wall.now().date()))
+        changes.events.append(TradingRefused(**fact, message=answer.message))
+
     def _event(self, before: Order, after: Order) -> Event | None:
         if after.state is before.state:
             return None
         if after.client_order_id in self._desk.doubts_told:
             return self.doubt_ended(after)
         if after.state is OrderState.REJECTED:
+            _log.warning("order rejected", order=after.client_order_id, reason=after.message)
             return self._rejected(after)
         if after.state in _ENDED and after.purpose is OrderPurpose.ENTRY:
             return self._ended(after)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from engine.errors import (
     BelowMinimum,
     InsufficientFunds,
+    KeyRefused,
     OrderNotFound,
     OrderRefused,
     OrderStateUnknown,
@@ -112,6 +113,8 @@ _SUBMIT: Mapping[Trouble, type[TradingError]] = {
     T.OFF_STEP: BelowMinimum,
     T.NO_SYMBOL: UnknownInstrument,
     T.WOULD_TRIGGER: StopWouldTrigger,
+    T.KEY: KeyRefused,
+    T.PERMISSION: KeyRefused,
     T.RATE: RequestRefused,
     T.CLOCK: RequestRefused,
     T.BUSY: RequestRefused,

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.domain.ids import InstrumentId
 from engine.domain.orders import Order
-from engine.venues.ccxt.settings import CcxtSettings, Credentials, MarketKind, Terms
+from engine.venues.ccxt.settings import CcxtSettings, Credentials, KeyPolicy, MarketKind, Terms
 from engine.venues.ccxt.venue import CcxtVenue
 from sandbox.exchange.core import Act, Effect, Rule
 from tests.contract.venues import CcxtHarness, ExchangeWall
@@ -67,7 +67,12 @@ class Trading:
 
 @asynccontextmanager
 async def trading(
-    kind: MarketKind, cache: Path, *, terms: Terms | None = None, **options: Any
+    kind: MarketKind,
+    cache: Path,
+    *,
+    terms: Terms | None = None,
+    key_policy: KeyPolicy = KeyPolicy.REPORTED,
+    **options: Any,
 ) -> AsyncIterator[Trading]:
     funds = {"USDT": Decimal(1_000_000), "BTC": Decimal(2)}
     async with scripted_exchange(warm_up_minutes=20, funds=funds, **options) as running:
@@ -81,6 +86,7 @@ async def trading(
             urls={"rest": f"{http}/{{host}}", "ws": f"{http.replace('http', 'ws')}/{{host}}"},
             cache=cache,
             terms=terms or Terms(),
+            key_policy=key_policy,
         )
         venue = await CcxtHarness.venue_on_time(running, settings)
         await venue.instruments()

@@ -10,6 +10,7 @@ import pytest
 from engine.errors import (
     BelowMinimum,
     InsufficientFunds,
+    KeyRefused,
     OrderNotFound,
     OrderRefused,
     OrderStateUnknown,
@@ -35,16 +36,17 @@ PLAIN = Quirks()
 
 UNKNOWN, REFUSED, AGAIN = OrderStateUnknown, OrderRefused, RequestRefused
 DOWN, ABSENT, FORBIDDEN = VenueUnavailable, OrderNotFound, TradingNotAllowed
+BARRED = KeyRefused
 
 # class: what a submit, a cancel, a query, a look-up and an audit become when the venue answered
 # with an error of HTTP status 200 (no other evidence).
 MAPPED: dict[str, tuple[type[TradingError], ...]] = {
     "BaseError": (UNKNOWN, UNKNOWN, DOWN, DOWN, DOWN),
     "ExchangeError": (UNKNOWN, UNKNOWN, DOWN, DOWN, DOWN),
-    "AuthenticationError": (REFUSED, AGAIN, DOWN, DOWN, FORBIDDEN),
-    "PermissionDenied": (REFUSED, AGAIN, DOWN, DOWN, FORBIDDEN),
-    "AccountNotEnabled": (REFUSED, AGAIN, DOWN, DOWN, FORBIDDEN),
-    "AccountSuspended": (REFUSED, AGAIN, DOWN, DOWN, FORBIDDEN),
+    "AuthenticationError": (BARRED, AGAIN, DOWN, DOWN, FORBIDDEN),
+    "PermissionDenied": (BARRED, AGAIN, DOWN, DOWN, FORBIDDEN),
+    "AccountNotEnabled": (BARRED, AGAIN, DOWN, DOWN, FORBIDDEN),
+    "AccountSuspended": (BARRED, AGAIN, DOWN, DOWN, FORBIDDEN),
     "ArgumentsRequired": (REFUSED, AGAIN, DOWN, DOWN, DOWN),
     "BadRequest": (REFUSED, AGAIN, DOWN, DOWN, DOWN),
     "BadSymbol": (UnknownInstrument, AGAIN, DOWN, DOWN, DOWN),
@@ -52,8 +54,8 @@ MAPPED: dict[str, tuple[type[TradingError], ...]] = {
     "NoChange": (REFUSED, AGAIN, DOWN, DOWN, DOWN),
     "MarginModeAlreadySet": (REFUSED, AGAIN, DOWN, DOWN, DOWN),
     "MarketClosed": (REFUSED, AGAIN, DOWN, DOWN, DOWN),
-    "ManualInteractionNeeded": (REFUSED, AGAIN, DOWN, DOWN, FORBIDDEN),
-    "RestrictedLocation": (REFUSED, AGAIN, DOWN, DOWN, FORBIDDEN),
+    "ManualInteractionNeeded": (BARRED, AGAIN, DOWN, DOWN, FORBIDDEN),
+    "RestrictedLocation": (BARRED, AGAIN, DOWN, DOWN, FORBIDDEN),
     "InsufficientFunds": (InsufficientFunds, AGAIN, DOWN, DOWN, DOWN),
     "InvalidAddress": (REFUSED, AGAIN, DOWN, DOWN, DOWN),
     "AddressPending": (REFUSED, AGAIN, DOWN, DOWN, DOWN),
@@ -147,7 +149,7 @@ def binance(code: int, words: str, status: int = 400) -> Wire:
         ("ExchangeNotAvailable", answered(503, '{"msg":"Unknown error, please check"}'), UNKNOWN),
         ("OperationFailed", binance(-1008, "Request throttled", 503), AGAIN),
         ("InvalidNonce", binance(-1021, "Timestamp for this request is outside"), AGAIN),
-        ("DDoSProtection", binance(-2015, "Invalid API-key, IP, or permissions.", 401), REFUSED),
+        ("DDoSProtection", binance(-2015, "Invalid API-key, IP, or permissions.", 401), BARRED),
         ("DDoSProtection", binance(-1003, "Way too many requests", 418), AGAIN),
         ("InvalidOrder", binance(-2010, "Duplicate order sent."), REFUSED),
         (

@@ -77,9 +77,7 @@ class SqlReconciliations(SqlRepository):
 
 class SqlDifferences(SqlRepository):
     _standing = (DifferenceState.OPEN.value, DifferenceState.IGNORED.value)
-    _one = select(t.differences).where(
-        t.differences.c.difference_id == bindparam("difference_id")
-    )
+    _one = select(t.differences).where(t.differences.c.difference_id == bindparam("difference_id"))
     _all = (
         select(t.differences)
         .where(

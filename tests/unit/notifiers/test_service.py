@@ -12,7 +12,6 @@ from tests.fakes.events import a_breach, a_fill
 
 from .conftest import World
 
-
 _LONG = timedelta(hours=1)
 
 

@@ -209,6 +209,10 @@ class CcxtHarness:
     async def trade_part(self, placed: Order) -> None:
         self.outside.fill("10")
 
+    async def let_pass(self, seconds: float) -> None:
+        self._running.step(round(seconds * 1_000))
+        await self._wait()
+
     async def pass_window(self) -> None:
         self._running.step(_WINDOW_MS)
 

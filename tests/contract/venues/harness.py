@@ -62,6 +62,10 @@ class ExchangeHarness(VenueHarness, Protocol):
 
     outside: Outside
 
+    async def let_pass(self, seconds: float) -> None:
+        """Let market time go by."""
+        ...
+
     async def pass_window(self) -> None:
         """Let the time go by in which a request could still arrive."""
         ...

@@ -18,6 +18,7 @@ class Need(StrEnum):
     EXITS_SIDE_BY_SIDE = "exits do not rest side by side on their own"
     ONE_EXIT_AT_A_TIME = "a resting exit locks nothing that another could sell"
     TIMER = "no cancel-all-after timer"
+    ENTRY_PRICE = "its positions tell no entry price"
     LASTING = "its books live in memory only"
     WIRE = "no wire: a request arrives at once, and its answer with it"
     OTHER_HANDS = "nobody but us acts on its account, and money moves by fills alone"

@@ -43,8 +43,11 @@ class SimulatedHarness:
     async def trade_part(self, placed: Order) -> None:
         self.outside.fill("10")
 
+    async def let_pass(self, seconds: float) -> None:
+        self._market.loop.run_until(self._market.loop.time() + seconds)
+
     async def pass_window(self) -> None:
-        self._market.loop.run_until(self._market.loop.time() + 30.0)
+        await self.let_pass(30.0)
 
     async def pump(self, until: Callable[[VenueMessage], bool]) -> VenueMessage:
         async for message in self._stream:

@@ -107,9 +107,7 @@ async def test_v207_same_id_places_no_second_order_after_a_cancel(market):
     assert await market.venue.open_orders() == ()
 
 
-@case(
-    210, "A resting limit is listed with side, quantity and price, and locks its cost.", Need.SPOT
-)
+@case(210, "A resting limit is listed under our id, and locks its cost.", Need.SPOT)
 async def test_v210_resting_limit_is_listed_and_locks_its_cost(market):
     placed = await resting_buy(market)
     (listed,) = await market.venue.open_orders()

@@ -17,7 +17,7 @@ from engine.venues.ccxt.fields import as_text
 from engine.venues.ccxt.flows import FlowReader
 from engine.venues.ccxt.pages import Span, all_rows
 from engine.venues.ccxt.parsing import Parser, Unreadable
-from engine.venues.ccxt.quirks import Quirks
+from engine.venues.ccxt.quirks import Paging, Quirks
 from engine.venues.ccxt.settings import MarketKind
 from engine.venues.ccxt.troubles import Operation
 
@@ -83,6 +83,22 @@ class AccountReader:
             rows += await self._open(symbol, params)
         return rows
 
+    async def named(self, symbol: str, names: Mapping[str, object]) -> list[JsonObject]:
+        """Return the working and past orders that the venue finds by a client id."""
+        access = self._access
+        rows: list[JsonObject] = []
+        for own in self._order_lists():
+            rows += await self._open(symbol, {**own, **names})
+            rows += await access.requests.ask(
+                Operation.QUERY,
+                "fetch_closed_orders",
+                lambda own=own: access.client.fetch_closed_orders(  # type: ignore[misc]
+                    symbol, None, None, {**own, **names}
+                ),
+                subject=f"past orders of {symbol}",
+            )
+        return rows
+
     async def orders_since(self, symbol: str, since: datetime, now: datetime) -> list[JsonObject]:
         """Return the orders of one instrument that were created since, as far as they are kept."""
         access, quirks = self._access, self._access.quirks
@@ -90,6 +106,7 @@ class AccountReader:
         ask = access.client.fetch_orders
         if method != "fetch_orders":
             ask = access.client.fetch_closed_orders
+        asked_for = _paged_for(symbol, quirks.closed_paging)
         found: list[JsonObject] = []
         for own in self._order_lists():
 
@@ -102,7 +119,7 @@ class AccountReader:
                 return await access.requests.ask(
                     Operation.QUERY,
                     method,
-                    lambda: ask(symbol, since_ms, limit, {**own, **more}),
+                    lambda: ask(asked_for, since_ms, limit, {**own, **more}),
                     subject=f"past orders of {symbol}",
                 )
 
@@ -111,7 +128,7 @@ class AccountReader:
                 found += await all_rows(page, quirks.closed_paging, span)
             except Unreadable as error:
                 raise access.unreadable(f"past orders of {symbol}", error) from error
-        return found
+        return [row for row in found if asked_for or as_text(row.get("symbol")) == symbol]
 
     async def trades_since(
         self, symbol: str | None, since: datetime | None, now: datetime
@@ -119,23 +136,25 @@ class AccountReader:
         """Return the account's executions, oldest first."""
         access = self._access
         subject = f"executions of {symbol or 'the account'}"
+        asked_for = _paged_for(symbol, access.quirks.trades)
 
         async def page(
             since_ms: int | None, limit: int, more: dict[str, object]
         ) -> list[JsonObject]:
-            params = more if symbol else {**access.quirks.account_params, **more}
+            params = more if asked_for else {**access.quirks.account_params, **more}
             return await access.requests.ask(
                 Operation.QUERY,
                 "fetch_my_trades",
-                lambda: access.client.fetch_my_trades(symbol, since_ms, limit, params),
+                lambda: access.client.fetch_my_trades(asked_for, since_ms, limit, params),
                 subject=subject,
             )
 
         span = Span(None if since is None else to_ms(since), to_ms(now))
         try:
-            return await all_rows(page, access.quirks.trades, span)
+            found = await all_rows(page, access.quirks.trades, span)
         except Unreadable as error:
             raise access.unreadable(subject, error) from error
+        return [row for row in found if asked_for == symbol or as_text(row.get("symbol")) == symbol]
 
     async def fills_since(
         self,
@@ -179,7 +198,7 @@ class AccountReader:
             lambda: access.client.fetch_balance(access.quirks.account_params),
             subject="balances",
         )
-        return access.parser.balances(answer)
+        return access.parser.balances(answer, traded=access.traded)
 
     async def positions(self) -> tuple[VenuePosition, ...]:
         access = self._access
@@ -272,3 +291,11 @@ class AccountReader:
             return
         self.denied.discard(VenueOrderId(order_id))
         self._order(row)
+
+
+def _paged_for(symbol: str | None, paging: Paging) -> str | None:
+    """Return the instrument to ask for: none where the library would filter the venue's pages.
+
+    It drops the rows of other instruments, and a page that looks short would end the search.
+    """
+    return None if paging.offset and not paging.by_symbol else symbol

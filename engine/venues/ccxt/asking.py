@@ -12,12 +12,19 @@ from engine.venues.ccxt.wire import WIRE, Wire
 
 A = TypeVar("A")
 
+_TRIES = 4
+
 
 class Failure(Exception):
-    """What went wrong, judged; carries the typed error it becomes."""
+    """What went wrong, judged; carries the typed error it becomes.
 
-    def __init__(self, trouble: Trouble, error: TradingError) -> None:
+    Attributes:
+        again: The same request may be sent anew at once.
+    """
+
+    def __init__(self, trouble: Trouble, error: TradingError, *, again: bool = False) -> None:
         super().__init__(str(error))
+        self.again = again
         self.trouble = trouble
         self.error = error
 
@@ -79,6 +86,24 @@ class Requests:
         Raises:
             Failure: With the trouble.
         """
+        for left in reversed(range(_TRIES)):
+            try:
+                return await self._once(operation, method, request, subject, urgency, weight)
+            except Failure as failure:
+                # an order goes out anew by the word of whoever decides on orders
+                if not left or not failure.again or operation is Operation.SUBMIT:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    async def _once(
+        self,
+        operation: Operation,
+        method: str,
+        request: Callable[[], Awaitable[A]],
+        subject: str,
+        urgency: Urgency,
+        weight: float | None,
+    ) -> A:
         wire = Wire()
 
         async def watched() -> A:
@@ -98,4 +123,5 @@ class Requests:
         except self._caught as error:
             trouble, words = judge(error, wire, self._quirks, operation)
             text = sentence(self._name, subject, trouble, operation, words)
-            raise Failure(trouble, error_of(trouble, operation)(text)) from error
+            again = any(part in words.lower() for part in self._quirks.again)
+            raise Failure(trouble, error_of(trouble, operation)(text), again=again) from error

@@ -51,6 +51,8 @@ class Limit:
         name: For people, e.g. "orders in 10 s".
         used_header: Response header with what the venue has counted in the running interval,
             other programs on the same address included; "" where it tells nothing.
+        leaks: What was spent goes off evenly, `capacity` in an interval, from the moment on in
+            which it was; otherwise all of it at once, an interval later.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Limit:
     interval_seconds: float
     counts: Counts = Counts.WEIGHT
     used_header: str = ""
+    leaks: bool = False
 
 
 # Binance: rateLimits of exchangeInfo (spot and USD-M).
@@ -89,6 +92,17 @@ LIMITS: Mapping[tuple[str, str], tuple[Limit, ...]] = MappingProxyType(
                 interval_seconds=86_400,
                 counts=Counts.ORDERS,
                 used_header="X-MBX-ORDER-COUNT-1D",
+            ),
+        ),
+        # https://docs.kraken.com/exchange/guides/rest/ratelimits, the lowest tier
+        ("kraken", "spot"): (
+            Limit(name="the key's counter", capacity=15, interval_seconds=45, leaks=True),
+            Limit(
+                name="the counter of orders",
+                capacity=60,
+                interval_seconds=60,
+                counts=Counts.ORDERS,
+                leaks=True,
             ),
         ),
         ("binance", "linear"): (
@@ -169,7 +183,7 @@ class RateBudget:
 
     def __init__(self, limits: Sequence[Limit], wall: WallClock) -> None:
         self._wall = wall
-        self._windows = [_Window(limit) for limit in limits]
+        self._windows = [_Leak(limit) if limit.leaks else _Window(limit) for limit in limits]
         self._held_until = float("-inf")
 
     def delay(self, endpoint: str, weight: float, urgency: Urgency) -> float:
@@ -257,3 +271,32 @@ class _Window:
             if excess <= 0:
                 return at + self.limit.interval_seconds - now
         return self._spent[-1][0] + self.limit.interval_seconds - now if self._spent else 0.0
+
+
+class _Leak(_Window):
+    """What was spent of one limit and has not gone off yet."""
+
+    def __init__(self, limit: Limit) -> None:
+        super().__init__(limit)
+        self._level = 0.0
+        self._at = 0.0
+
+    @property
+    def _pace(self) -> float:
+        return self.limit.capacity / self.limit.interval_seconds
+
+    def used(self, now: float) -> float:
+        self._level = max(0.0, self._level - (now - self._at) * self._pace)
+        self._at = now
+        return self._level
+
+    def add(self, now: float, cost: float) -> None:
+        if cost > 0:
+            self._level = self.used(now) + cost
+
+    def delay(self, now: float, cost: float, share: float) -> float:
+        """Return the seconds until `cost` fits; one greater than the share waits for all."""
+        if cost <= 0:
+            return 0.0
+        used = self.used(now)
+        return max(0.0, min(used, used + cost - self.limit.capacity * share)) / self._pace

@@ -20,8 +20,10 @@ from engine.venues.ccxt.fields import (
     as_objects,
     as_text,
 )
-from engine.venues.ccxt.parsing import Parser
-from engine.venues.ccxt.quirks import FlowSource, Quirks
+from engine.venues.ccxt.gate import Urgency
+from engine.venues.ccxt.pages import Span, all_rows
+from engine.venues.ccxt.parsing import Parser, Unreadable
+from engine.venues.ccxt.quirks import FlowSource, Paging, Quirks
 from engine.venues.ccxt.troubles import Operation
 
 JsonObject = Mapping[str, object]
@@ -73,6 +75,8 @@ class FlowReader:
 
     async def _rows(self, source: FlowSource, since: datetime, now: datetime) -> list[JsonObject]:
         """Page by time; each page begins at the last row's millisecond again."""
+        if source.paging is not None:
+            return await self._newest_first(source, source.paging, since, now)
         found: dict[str, JsonObject] = {}
         begin, last = to_ms(since), to_ms(now)
         for _ in range(_MOST_PAGES):
@@ -93,6 +97,26 @@ class FlowReader:
             "from it; it is asked again."
         )
 
+    async def _newest_first(
+        self, source: FlowSource, paging: Paging, since: datetime, now: datetime
+    ) -> list[JsonObject]:
+        listed = cast(_Listed, getattr(self._client, source.method))
+
+        async def page(
+            since_ms: int | None, limit: int, more: dict[str, object]
+        ) -> list[JsonObject]:
+            return await self._ask(
+                source, lambda: listed(None, since_ms, limit, {**source.params, **more})
+            )
+
+        try:
+            return await all_rows(page, paging, Span(to_ms(since), to_ms(now)))
+        except Unreadable as error:
+            raise VenueUnavailable(
+                f"{source.method}: the answer can't be read ({error}). Nothing was booked from it; "
+                "it is asked again."
+            ) from error
+
     async def _page(self, source: FlowSource, begin: int, end: int) -> list[JsonObject]:
         params = {**source.params}
         if source.raw:
@@ -112,6 +136,7 @@ class FlowReader:
             source.method,
             request,
             subject="deposits, withdrawals and charges",
+            urgency=Urgency.BACKGROUND,  # several requests, and nothing waits for them
             weight=source.weight,
         )
 

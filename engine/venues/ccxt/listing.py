@@ -41,7 +41,7 @@ async def fetch(wanted: Wanted) -> str:
     rows = _of_kind(made, markets)
     if not rows:
         return f"{wanted.exchange} lists no {wanted.market} markets"
-    _write(wanted, rows)
+    _write(wanted, rows, tuple(made.quirks.other_names))
     return ""
 
 
@@ -66,13 +66,17 @@ def _of_kind(
     return [market for market in markets if is_of_kind(market, kind)]
 
 
-def _write(wanted: Wanted, markets: Sequence[Mapping[str, object]]) -> None:
+def _write(
+    wanted: Wanted, markets: Sequence[Mapping[str, object]], other_names: Sequence[str]
+) -> None:
+    """Write one market a line; `other_names` are keys of further names of it."""
     path = Path(wanted.path)
     path.parent.mkdir(parents=True, exist_ok=True)
     header = Header(VERSION, wanted.exchange, wanted.market, wanted.now_ms, len(markets))
     lines = [msgspec.json.encode(header)]
     for market in markets:
         names = [as_text(market.get(key)) for key in ("symbol", "id", "base", "quote", "settle")]
+        names[1] = ",".join(as_text(market.get(key)) for key in ("id", *other_names))
         lines.append("\t".join(names).encode() + b"\t" + msgspec.json.encode(market))
     beside = path.with_name(f"{path.name}.{os.getpid()}")
     beside.write_bytes(b"\n".join(lines) + b"\n")

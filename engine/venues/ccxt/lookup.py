@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from engine.bars import to_ms
+from engine.domain.differences import is_made_up
 from engine.domain.ids import VenueOrderId
 from engine.domain.money import to_text
 from engine.domain.orders import Order, OrderState
@@ -66,15 +67,25 @@ class Lookup:
         if self.access.quirks.find is FindOrder.BY_CLIENT_ID and rule is not None:
             found = await self._by_client_id(order, rule) if self.is_named(order) else None
         elif order.venue_order_id is None:
-            return self._listed(order, await self.reader.open_on(order.instrument_id))
+            return self._listed(order, await self._likely(order))
         if found is None and order.venue_order_id is not None:
             found = await self._by_venue_id(order, order.venue_order_id)
         return found
+
+    async def _likely(self, order: Order) -> list[JsonObject]:
+        """Return the orders under our id where the venue finds them, else all that work."""
+        rule = self.access.quirks.client_id
+        text = None if rule is None or not rule.query else rule.to_venue(order.client_order_id)
+        if rule is None or text is None:
+            return await self.reader.open_on(order.instrument_id)
+        return await self.reader.named(order.instrument_id, {rule.query: text})
 
     def is_named(self, order: Order) -> bool:
         """Tell whether the venue may know it by our id: an adopted foreign order has another."""
         if order.venue_order_id is None:
             return True
+        if is_made_up(order.client_order_id):
+            return False
         return self.access.parser.names.get(order.venue_order_id) in {None, order.client_order_id}
 
     async def _by_client_id(self, order: Order, rule: ClientIdRule) -> OrderReport | None:

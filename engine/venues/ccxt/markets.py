@@ -29,7 +29,7 @@ from engine.errors import UnknownInstrument, VenueUnavailable
 from engine.ports.clocks import WallClock
 from engine.venues.ccxt.settings import CcxtSettings, MarketKind
 
-VERSION = 1
+VERSION = 2
 _FETCH_WITHIN = 60.0  # seconds: two dozen megabytes over a slow line
 _LOG = structlog.get_logger(__name__)
 
@@ -168,7 +168,7 @@ class MarketFile:
         configured, assets = set(self.settings.instruments), set(self.settings.rate_assets)
         symbols: dict[str, str] = {}
         for line in _rows(path):
-            symbols[line.id] = line.symbol
+            symbols |= dict.fromkeys(line.names, line.symbol)
             if line.symbol in configured:
                 assets |= {AssetId(line.base), AssetId(line.quote)}
         kept: dict[str, Mapping[str, object]] = {
@@ -193,7 +193,7 @@ class MarketFile:
 @dataclass(frozen=True, slots=True)
 class _Row:
     symbol: str
-    id: str
+    names: tuple[str, ...]  # the exchange's own, its id first
     base: str
     quote: str
     market: bytes
@@ -203,8 +203,9 @@ def _rows(path: Path) -> Iterator[_Row]:
     with path.open("rb") as file:
         next(file, None)
         for line in file:
-            symbol, market_id, base, quote, _, market = line.rstrip(b"\n").split(b"\t", 5)
-            yield _Row(symbol.decode(), market_id.decode(), base.decode(), quote.decode(), market)
+            symbol, names, base, quote, _, market = line.rstrip(b"\n").split(b"\t", 5)
+            own = tuple(names.decode().split(","))
+            yield _Row(symbol.decode(), own, base.decode(), quote.decode(), market)
 
 
 def _header(path: Path) -> Header | None:

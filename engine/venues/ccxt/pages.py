@@ -36,7 +36,9 @@ async def all_rows(page: Page, paging: Paging, span: Span) -> list[JsonObject]:
             the pages do not end.
     """
     found: dict[str, JsonObject] = {}
-    if span.since is None and paging.cursor:
+    if paging.offset:
+        await _backward(page, paging, span.since, found)
+    elif span.since is None and paging.cursor:
         await _by_cursor(page, paging, "0", found)
     elif paging.window_ms is None:
         await _forward(page, paging, span.since, None, found)
@@ -71,6 +73,24 @@ async def _forward(
         if last <= since:
             raise Unreadable(f"more than {paging.limit} rows of one millisecond, and no cursor")
         since = last
+    raise Unreadable(f"a history of more than {_MOST_PAGES} pages")
+
+
+async def _backward(
+    page: Page, paging: Paging, since: int | None, found: dict[str, JsonObject]
+) -> None:
+    """Page from the newest row on: each page leaves out those of the ones before.
+
+    Rows that come meanwhile push others on to the next page: they are told twice, never not.
+    """
+    bound: dict[str, object] = {} if since is None else {paging.start: since // 1000 - 1}
+    left_out = 0
+    for _ in range(_MOST_PAGES):
+        rows = await page(None, paging.limit, {**bound, paging.offset: left_out})
+        _keep(rows, found)
+        if len(rows) < paging.limit:
+            return
+        left_out += len(rows)
     raise Unreadable(f"a history of more than {_MOST_PAGES} pages")
 
 

@@ -101,7 +101,7 @@ class Parser:
             venue_order_id=venue_order_id,
             instrument_id=self._instrument_id(order),
             state=state,
-            filled_quantity=to_text(amount(order.get("filled"))),
+            filled_quantity=to_text(self._filled(order)),
             ts_event=seen_at,
             message=_why(order) if state in {OrderState.EXPIRED, OrderState.REJECTED} else "",
             side=OrderSide(side) if side in {"buy", "sell"} else None,
@@ -144,22 +144,32 @@ class Parser:
             cause=self._cause(client_id),
         )
 
-    def balances(self, balance: JsonObject) -> tuple[Balance, ...]:
-        """Return what the account holds, assets in order; zero balances left out."""
+    def balances(
+        self, balance: JsonObject, *, traded: Iterable[InstrumentId] = ()
+    ) -> tuple[Balance, ...]:
+        """Return what the account holds, assets in order; zero balances left out.
+
+        Where the venue rounds, zeros of what is traded are told: our books may have a rest.
+        """
         totals, used = as_object(balance.get("total")), as_object(balance.get("used"))
         totals |= self._wallet(balance)
         free = as_object(balance.get("free"))
         found = []
-        for asset in sorted(totals.keys() | free.keys()):
+        named = [self.instruments[name] for name in traded if name in self.instruments]
+        kept = {asset for i in named for asset in (i.base, i.quote, i.settlement)}
+        for asset in sorted(totals.keys() | free.keys() | kept):
+            increment = self.quirks.increment(asset)
             locked = as_decimal(used.get(asset))
             total = as_decimal(totals.get(asset))
             if total is None:
                 with exact():
                     total = amount(free.get(asset)) + (locked or ZERO)
-            if total or locked:
-                found.append(
-                    Balance(asset=AssetId(asset), total=total, locked=max(locked or ZERO, ZERO))
-                )
+            if not total and not locked and not (increment and asset in kept):
+                continue
+            held = max(locked or ZERO, ZERO)
+            found.append(
+                Balance(asset=AssetId(asset), total=total, locked=held, increment=increment)
+            )
         return tuple(found)
 
     def _wallet(self, balance: JsonObject) -> dict[str, object]:
@@ -213,7 +223,7 @@ class Parser:
         text, rule = as_text(found.get("clientOrderId")), self.quirks.client_id
         if rule is None:
             return text
-        if not text:
+        if rule.read:
             info = as_object(found.get("info"))
             text = next((name for key in rule.read if (name := as_text(info.get(key)))), "")
         return rule.from_venue(text)
@@ -240,7 +250,7 @@ class Parser:
 
     def _state(self, order: JsonObject) -> OrderState:
         status = as_text(order.get("status"))
-        filled, size = amount(order.get("filled")), as_decimal(order.get("amount"))
+        filled, size = self._filled(order), as_decimal(order.get("amount"))
         if status in _ENDED:
             return OrderState.FILLED if size and filled >= size else _ENDED[status]
         if status == "closed":
@@ -248,6 +258,14 @@ class Parser:
         if size and filled >= size:
             return OrderState.FILLED
         return OrderState.PARTIALLY_FILLED if filled else OrderState.ACKNOWLEDGED
+
+    def _filled(self, order: JsonObject) -> Decimal:
+        filled = as_decimal(order.get("filled"))
+        if filled is not None:
+            return filled
+        info = as_object(order.get("info"))
+        told = (as_decimal(info.get(key)) for key in self.quirks.filled)
+        return next((one for one in told if one is not None), ZERO)
 
     def _as_executed(self, order: JsonObject) -> JsonObject:
         """Return an order with what it executed, where only the raw one tells it."""
@@ -267,10 +285,12 @@ class Parser:
         self, trade: JsonObject, instrument_id: InstrumentId
     ) -> tuple[Decimal, AssetId]:
         fees = as_objects(trade.get("fees")) or [as_object(trade.get("fee"))]
+        unnamed = self._settlement(instrument_id) if self.quirks.fees_in_quote else ""
         paid: dict[str, Decimal] = {}
         with exact():
             for fee in fees:
-                currency, cost = as_text(fee.get("currency")), as_decimal(fee.get("cost"))
+                currency = as_text(fee.get("currency")) or unnamed
+                cost = as_decimal(fee.get("cost"))
                 if currency and cost is not None:
                     paid[currency] = paid.get(currency, ZERO) + cost
         if len(paid) > 1:

@@ -19,7 +19,7 @@ class FindOrder(StrEnum):
     """How an order is found by our id."""
 
     BY_CLIENT_ID = "by client id"  # fetch_order(None, symbol, {client_id.query: id})
-    IN_LISTS = "in lists"  # open and closed orders, filtered by their client id
+    IN_LISTS = "in lists"  # open and past orders, by the venue with `query`, else by us
     BY_MATCH = "by match"  # the exchange takes no ids: side, price, quantity, time
 
 
@@ -35,10 +35,11 @@ class ClientIdRule:
     """How a client order id is handed over.
 
     Attributes:
-        submit, query, cancel: Parameter at the submit, by which one order is asked for, and by
-            which it is cancelled; "" where it can't be.
-        read: Keys of the raw order that hold it where the library does not read it.
+        submit, query, cancel: Parameter at the submit, by which one order is asked for (or the
+            lists are narrowed to it), and by which it is cancelled; "" where it can't be.
+        read: Keys of the raw order that hold it, in place of what the library takes for it.
         max_length, pattern: What the exchange takes.
+        free_text: With the form of a UUID: what is no digest goes as it is up to this length.
     """
 
     submit: str = "clientOrderId"
@@ -48,11 +49,12 @@ class ClientIdRule:
     max_length: int = 36
     pattern: str = r"[A-Za-z0-9_-]+"
     form: IdForm = IdForm.AS_IT_IS
+    free_text: int = 0
 
     def to_venue(self, client_id: str) -> str | None:
         """Return the id as the exchange gets it, None where it takes none like that."""
         text: str | None = client_id
-        if self.form is IdForm.UUID:
+        if self.form is IdForm.UUID and len(client_id) > self.free_text:
             text = _as_uuid(client_id)
         if text is None or len(text) > self.max_length or not re.fullmatch(self.pattern, text):
             return None
@@ -99,6 +101,11 @@ class Paging:
         cursor: Parameter that continues after an id ("fromId"): no row is lost where many share a
             millisecond. "" pages by time, with each page beginning where the last one ended.
         until: The library's parameter for the end of the span.
+        offset: Parameter that leaves out so many rows, where a page holds the newest of a span:
+            then the pages go backwards.
+        start: With it, the exchange's own parameter for the beginning, which it leaves out
+            itself, in seconds: the library would drop rows of a page by it, and a page that looks
+            short would end the search.
     """
 
     limit: int = 100
@@ -106,6 +113,8 @@ class Paging:
     by_symbol: bool = True
     cursor: str = ""
     until: str = "until"
+    offset: str = ""
+    start: str = "start"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +129,7 @@ class FlowSource:
             words mapped to None are not flows (commissions, which fills tell of).
         word, asset, amount, time, symbol: Keys of a row.
         sign: -1 for a list of what goes out with positive amounts.
+        paging: Where a page holds the newest rows; None: the oldest from the beginning on.
     """
 
     method: str
@@ -139,6 +149,7 @@ class FlowSource:
     limit: int = 1000
     window_ms: int | None = None
     done: frozenset[str] = frozenset({"", "ok"})  # states in which the money has moved
+    paging: Paging | None = None
     weight: float = 1.0
 
 
@@ -192,6 +203,14 @@ class Quirks:
         validity_ms: How long after its time stamp a request may still be acted on: what was sent
             longer ago than that, and is not there, never will be.
         validity_option: The library's option that sets it; "" where it can't be set.
+        deadline: Parameter of a submit that names the instant after which it is not to be acted
+            upon any more, `validity_ms` from when it leaves; "" where there is none.
+        clock_step_ms: Its clock is told in steps of so many milliseconds, rounded down.
+        other_names: Keys of a listed market that hold further names of it, and the library's
+            option that finds a market by each.
+        filled: Keys of a raw order that hold what is filled, where the library reads nothing.
+        again: Texts of refusals after which the same request, if it places nothing, is sent anew
+            at once: it was not looked at, for a reason that the next try does not have.
         client_id: None where the exchange takes no ids of ours.
         conditional_list: Conditional orders have lists and ids of their own, reached with
             `conditional_params`; a triggered one names the order it became at `conditional_child`.
@@ -208,6 +227,8 @@ class Quirks:
         weights: Request weight by unified method; 1 where not named.
         increments: The smallest unit in which it keeps an asset, as text; under "" for assets that
             are not named. What it books is rounded to that. Empty: it books exactly.
+        fees_in_quote: A fee whose asset the library does not name (it knows the configured
+            markets alone) is in the quote.
         fees_in_base: Spot buys pay their fee in what they receive, unless a discount token does.
         warm: So many connections at most are opened before a bar closes, by asking for the time;
             0 where that would cost of the budget that orders need.
@@ -215,6 +236,11 @@ class Quirks:
 
     validity_ms: int = 60_000
     validity_option: str = ""
+    deadline: str = ""
+    clock_step_ms: int = 0
+    other_names: Mapping[str, str] = field(default_factory=dict)
+    filled: tuple[str, ...] = ()
+    again: tuple[str, ...] = ()
     client_id: ClientIdRule | None = ClientIdRule()
     find: FindOrder = FindOrder.IN_LISTS
     conditional_list: bool = False
@@ -246,6 +272,7 @@ class Quirks:
     text_keys: tuple[str, ...] = ("msg", "message", "retMsg", "error", "err-msg", "reason")
     weights: Mapping[str, float] = field(default_factory=dict)
     fees_in_base: bool = False
+    fees_in_quote: bool = False
     wallet: WalletRows | None = None
     increments: Mapping[str, str] = field(default_factory=dict)
     warm: int = 0

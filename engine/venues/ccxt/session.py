@@ -20,12 +20,12 @@ from engine.venues.ccxt.backoff import Draw
 from engine.venues.ccxt.budget import RateBudget, limits_of
 from engine.venues.ccxt.client import CcxtClient
 from engine.venues.ccxt.connecting import Connection, fresh_client
-from engine.venues.ccxt.fields import as_decimal, as_int
+from engine.venues.ccxt.fields import as_decimal, as_int, as_text
 from engine.venues.ccxt.gate import Gate, Urgency
 from engine.venues.ccxt.history import HistoryReader
 from engine.venues.ccxt.markets import MarketFile, Markets
 from engine.venues.ccxt.parsing import Parser, Unreadable, instrument_of
-from engine.venues.ccxt.skew import SkewMeter
+from engine.venues.ccxt.skew import SkewMeter, SkewPolicy
 from engine.venues.ccxt.troubles import Operation
 
 _LOG = structlog.get_logger(__name__)
@@ -62,7 +62,12 @@ class Session:
         self._file = MarketFile(connection.settings, wall)
         self._opening = asyncio.Lock()
         self._access: Access | None = None
-        self.skew = SkewMeter(wall=wall, ask=self._ask_time, tell=self._adjust)
+        self.skew = SkewMeter(
+            wall=wall,
+            ask=self._ask_time,
+            tell=self._adjust,
+            policy=SkewPolicy(told_in_ms=connection.quirks.clock_step_ms),
+        )
         self.gate = self._made_gate(draw)
         self.requests = Requests(
             name=connection.settings.name,
@@ -129,6 +134,9 @@ class Session:
     async def adopt(self, client: CcxtClient, markets: Markets) -> None:
         """Give a client the markets; without them the library would fetch them all itself."""
         await asyncio.to_thread(client.set_markets, [dict(row) for row in markets.rows.values()])
+        for key, option in self.quirks.other_names.items():
+            rows = (client.markets or {}).values()
+            client.options[option] = {as_text(row.get(key)): row for row in rows}
 
     def instrument(self, instrument_id: InstrumentId) -> Instrument:
         """Return a listed instrument.
@@ -150,7 +158,7 @@ class Session:
         """As `Venue.history`."""
         await self.access()
         return await self.history_reader.bars(
-            instrument_id, timeframe, before=before, limit=limit, now=self.skew.venue_now()
+            instrument_id, timeframe, before=before, limit=limit, now=self.skew.reached()
         )
 
     async def time(self) -> datetime:

@@ -24,6 +24,8 @@ class SkewPolicy:
             a clock: what was measured before counts no more.
         drift: How far two clocks may part, per second: 50 parts in a million.
         remembered: Measurements from which the one with the quickest round trip is used.
+        told_in_ms: The venue tells its time in steps of so many milliseconds, rounded down: what
+            it shows lies half a step further on, and is that uncertain.
     """
 
     round_trips: int = 3
@@ -32,6 +34,7 @@ class SkewPolicy:
     step_ms: float = 250.0
     drift: float = 50e-6
     remembered: int = 8
+    told_in_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,10 @@ class SkewMeter:
         """Return what the venue's clock shows now, as far as it was measured."""
         return self._wall.now() + timedelta(milliseconds=self._skew_ms or 0.0)
 
+    def reached(self) -> datetime:
+        """Return what the venue's clock shows at least, where it tells its time in coarse steps."""
+        return self.venue_now() - timedelta(milliseconds=self._policy.told_in_ms / 2)
+
     async def measure(self) -> int:
         """Measure now and return the milliseconds.
 
@@ -123,7 +130,8 @@ class SkewMeter:
         theirs = await self._ask()
         took_ms = (self._wall.monotonic() - sent) * 1000
         ours = sent_at.timestamp() * 1000 + took_ms / 2
-        return _Sample(sent, theirs - ours, took_ms)
+        step_ms = self._policy.told_in_ms
+        return _Sample(sent, theirs + step_ms / 2 - ours, took_ms + step_ms)
 
     def _uncertainty(self, sample: _Sample) -> float:
         """Return by how many milliseconds it may be wrong by now."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from engine.domain.ids import VenueOrderId
 from engine.domain.orders import Order, OrderState
@@ -49,8 +49,9 @@ class Submitter:
 
         async def request() -> object:
             self.sendings.note(order.client_order_id)
+            params = {**placed.params, **self._deadline()}
             return await client.create_order(
-                placed.symbol, placed.type, placed.side, placed.amount, placed.price, placed.params
+                placed.symbol, placed.type, placed.side, placed.amount, placed.price, params
             )
 
         try:
@@ -68,6 +69,14 @@ class Submitter:
                 self.sendings.refused(order.client_order_id)
             raise failure.error from failure.__cause__
         return self._accepted(order, answer)
+
+    def _deadline(self) -> dict[str, object]:
+        """Name the instant after which the venue is not to act upon what leaves now."""
+        name = self.access.quirks.deadline
+        if not name:
+            return {}
+        until = (self.now() + self.lookup.validity).astimezone(UTC)
+        return {name: f"{until:%Y-%m-%dT%H:%M:%S}.{until.microsecond // 1000:03d}Z"}
 
     async def cancel(self, order: Order) -> None:
         """As `Venue.cancel_order`: by our id, else by the venue's, else by what a stop became."""

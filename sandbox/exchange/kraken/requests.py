@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sandbox.exchange.core import ApiKey, Effect, Exchange, Fault, Reject
 from sandbox.exchange.kraken import errors, signing
@@ -25,7 +25,12 @@ _WHEN = frozenset({"nonce"})
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request as it arrived; `body` is what was signed."""
+    """A request as it arrived.
+
+    Attributes:
+        body: What was signed.
+        refused: Why it was turned away at the door, if it was.
+    """
 
     endpoint: Endpoint
     params: Params
@@ -33,6 +38,7 @@ class Ask:
     api_key: str = ""
     sign: str = ""
     body: str = ""
+    refused: KrakenError | None = None
 
 
 class Requests(Counters[Ask]):
@@ -76,6 +82,22 @@ class Requests(Counters[Ask]):
         except Reject:
             return ""
 
+    async def answer(self, ask: Ask) -> Answer | None:
+        """As `Counters.answer`; a nonce counts when its request arrives, however late it acts."""
+        return await super().answer(replace(ask, refused=self._at_the_door(ask)))
+
+    def _at_the_door(self, ask: Ask) -> KrakenError | None:
+        if ask.endpoint.is_public:
+            return None
+        nonce = ask.params.optional("nonce") or ""
+        try:
+            key = self._key(ask.api_key)
+            signing.check_signature(key, ask.endpoint.path, nonce, ask.body, ask.sign)
+            self._nonces.take(key.api_key, nonce)
+        except KrakenError as exc:
+            return exc
+        return None
+
     # as it should be
 
     def act(self, ask: Ask) -> Answer:
@@ -98,10 +120,9 @@ class Requests(Counters[Ask]):
         if ask.endpoint.is_public:
             self._limits.take_public(ask.address, now_ms)
             return self.call(ask.params)
+        if ask.refused is not None:
+            raise ask.refused
         key = self._key(ask.api_key)
-        nonce = ask.params.optional("nonce") or ""
-        signing.check_signature(key, ask.endpoint.path, nonce, ask.body, ask.sign)
-        self._nonces.take(key.api_key, nonce)
         if ask.endpoint.cost:
             self._limits.take_key(key.api_key, ask.endpoint.cost, now_ms)
         right = ask.endpoint.right

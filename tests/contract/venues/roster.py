@@ -8,6 +8,7 @@ from pathlib import Path
 from engine.venues.ccxt.settings import MarketKind
 from tests.contract.venues.binance import CcxtHarness
 from tests.contract.venues.harness import VenueHarness
+from tests.contract.venues.kraken import KrakenHarness
 from tests.contract.venues.needs import Need
 from tests.contract.venues.paper import PaperHarness
 from tests.contract.venues.replay import ReplayHarness
@@ -73,4 +74,7 @@ ENTRANTS = (
     Entrant("simulated perpetual", _PERPETUAL, _local(lambda _: SimulatedHarness(is_linear=True))),
     Entrant("binance spot", _SPOT | {Need.QUOTE_QUANTITY, Need.KEY}, _binance(MarketKind.SPOT)),
     Entrant("binance usd-m", _PERPETUAL | {Need.KEY}, _binance(MarketKind.LINEAR)),
+    Entrant(
+        "kraken spot", _SPOT | {Need.QUOTE_QUANTITY, Need.KEY, Need.TIMER}, KrakenHarness.at_kraken
+    ),
 )

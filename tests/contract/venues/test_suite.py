@@ -26,6 +26,7 @@ LACKS = {
     "simulated perpetual": _PERPETUAL | {Need.KEY},
     "binance spot": _SPOT | {Need.TIMER, Need.ENTRY_PRICE},
     "binance usd-m": _PERPETUAL,
+    "kraken spot": _SPOT | {Need.ENTRY_PRICE},
 }
 """What each venue does not offer: only for this is a case not collected for it."""
 

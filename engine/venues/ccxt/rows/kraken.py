@@ -1,5 +1,7 @@
 """Kraken: spot."""
 
+from collections.abc import Mapping
+
 from engine.ports import DeadManTimer
 from engine.venues.ccxt.quirks import (
     ClientIdRule,
@@ -40,13 +42,37 @@ _TEXTS = (
     ("eservice:timeout", _T.UNKNOWN),
     ("eservice:busy", _T.BUSY),
 )
+# "decimals" of the public Assets list: 8 to 10 for coins; the cash of most countries has 4
+_CASH = dict.fromkeys(("USD", "EUR", "GBP", "CAD", "CHF", "AUD"), "0.0001")
+_INCREMENTS = {"": "0.00000001", "JPY": "0.01", "KRW": "0.01", **_CASH}
+_PAGES = Paging(limit=50, by_symbol=False, offset="ofs")
+# What a ledger calls its entries -> ours; None: fills tell of it.
+_KINDS: Mapping[str, str | None] = {
+    "deposit": "transfer",
+    "withdrawal": "transfer",
+    "transfer": "transfer",
+    "transaction": "transfer",
+    "trade": None,
+    "fee": "fee",
+    "margin": None,
+    "rollover": "interest",
+    "staking": "interest",
+}
+# Asked for by sort: trades are in the same list, and there may be thousands of them.
+_SORTS = ("deposit", "withdrawal", "transfer", "staking")
 SPOT = Quirks(
-    validity_ms=60_000,  # requests carry a nonce and no window unless they name a deadline
-    # free text ends at 18 characters; a UUID is taken whole
-    client_id=ClientIdRule(query="", read=("cl_ord_id",), form=IdForm.UUID),
+    validity_ms=30_000,  # by a deadline of half the longest, as the clock is told in seconds
+    deadline="deadline",
+    clock_step_ms=1_000,
+    other_names={"altname": "marketsByAltname"},
+    filled=("cum_qty",),
+    fees_in_quote=True,
+    # several requests under way may overtake each other
+    again=("eapi:invalid nonce",),
+    client_id=ClientIdRule(read=("cl_ord_id",), form=IdForm.UUID, free_text=18),
     find=FindOrder.IN_LISTS,
-    closed_paging=Paging(limit=50, by_symbol=False),
-    trades=Paging(limit=50, by_symbol=False),
+    closed_paging=_PAGES,
+    trades=_PAGES,
     history_limit=720,
     stop=StopStyle.STOP_LOSS_PRICE,
     quote_quantity=True,
@@ -58,26 +84,29 @@ SPOT = Quirks(
         withdraw=("result.permissions#withdraw-funds",),
         ip_restricted=("result.ip_allowlist",),
     ),
-    flows=(
+    flows=tuple(
         FlowSource(
             method="fetch_ledger",
-            kinds={
-                "deposit": "transfer",
-                "withdrawal": "transfer",
-                "transfer": "transfer",
-                "transaction": "transfer",
-                "trade": None,
-                "fee": "fee",
-                "margin": None,
-                "rollover": "interest",
-                "staking": "interest",
-            },
-            limit=50,
+            params={"type": sort},
+            kinds=_KINDS,
+            paging=_PAGES,
             weight=2.0,
-        ),
+        )
+        for sort in _SORTS
     ),
+    # order changes have a counter of their own; public data counts by address
+    weights={
+        "create_order": 0.0,
+        "cancel_order": 0.0,
+        "fetch_my_trades": 2.0,
+        "fetch_time": 0.1,
+        "fetch_ohlcv": 0.2,
+        "fetch_order_book": 0.2,
+        "fetch_markets": 0.2,
+    },
     options={"fetchCurrencies": False},
     texts=_TEXTS,
+    increments=_INCREMENTS,
     code_keys=(),
     text_keys=("error",),
 )

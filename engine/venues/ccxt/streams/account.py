@@ -9,6 +9,7 @@ import structlog
 from engine.domain.orders import Fill
 from engine.errors import TradingError
 from engine.ports import FillReported, FlowReported, OrderReport, OrderReported
+from engine.venues.ccxt.streams.completing import Completer
 from engine.venues.ccxt.streams.entries import Unread
 from engine.venues.ccxt.streams.library import StreamClient
 from engine.venues.ccxt.streams.once import Orders, Seen
@@ -62,6 +63,7 @@ class AccountLane:
         self._venue_now = venue_now
         self._emit = emit
         self._around = around
+        self._completers = [Completer(completion) for completion in quirks.completions]
         self._fills = Seen()
         self._flows = Seen()
         self._orders = Orders()
@@ -82,6 +84,8 @@ class AccountLane:
         """Work until cancelled."""
         tap, watches = self._around.tap, self._watches()
         tap.on_connection(self._connected)
+        for completer in self._completers:
+            tap.listen(completer.read, early=True)
         self._around.link.expect(ACCOUNT)
         self._broken_at = self._holding_since = self._around.wall.monotonic()
         try:
@@ -96,6 +100,8 @@ class AccountLane:
             )
         finally:
             tap.ignore_connections(self._connected)
+            for completer in self._completers:
+                tap.ignore(completer.read)
 
     def _watches(self) -> Watches:
         client = self._client

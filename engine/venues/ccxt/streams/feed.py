@@ -152,7 +152,7 @@ class Feeds:
         taps = (market.tap,) if account is None else (market.tap, account.tap)
         feed: Feed[VenueMessage] = Feed(name=self._venue, outbox=outbox, link=link, taps=taps)
         if account is not None:
-            account.tap.attach(self._policy.keep_alive)
+            account.tap.attach(self._policy.keep_alive, account.quirks.float_books)
             lane = AccountLane(
                 client=account.client,
                 queries=account.queries,
@@ -177,7 +177,7 @@ class Feeds:
         *,
         books: bool,
     ) -> None:
-        side.tap.attach(self._policy.keep_alive)
+        side.tap.attach(self._policy.keep_alive, side.quirks.float_books)
         bars = BarLane(
             series,
             client=side.client,

@@ -121,8 +121,11 @@ def unwrapped(message: object) -> object:
 
 
 def at(value: object, path: Sequence[str]) -> object:
-    """Return what lies at a path of keys; None where it ends early."""
+    """Return what lies at a path of keys, or of places in lists; None where it ends early."""
     for key in path:
+        if isinstance(value, list) and key.isdigit() and int(key) < len(value):
+            value = value[int(key)]
+            continue
         if not isinstance(value, Mapping):
             return None
         value = value.get(key)

@@ -34,6 +34,7 @@ class StreamClient(Protocol):
     """
 
     id: str
+    number: type
     has: Mapping[str, object]
     options: dict[str, object]
     streaming: Mapping[str, object]

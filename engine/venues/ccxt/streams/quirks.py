@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from engine.venues.ccxt.streams.completing import Completion
 from engine.venues.ccxt.streams.frames import FrameMatch, KlineLayout, Slot
 
 
@@ -21,6 +22,8 @@ class StreamQuirks:
         sessions: Groups in ccxt's options whose session is to be opened anew with a connection:
             with a lapsed one the exchange lets us connect and then stays silent.
         depth: Levels of a book that are asked for.
+        completions: Rows of the account's frames that leave out what an earlier one told.
+        float_books: The library's methods that put levels into a book and can't sort text.
     """
 
     klines: KlineLayout | None = None
@@ -29,6 +32,8 @@ class StreamQuirks:
     watch_balance: bool = False
     sessions: tuple[str, ...] = ()
     depth: int | None = None
+    completions: tuple[Completion, ...] = ()
+    float_books: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +159,26 @@ _BINANCE = StreamQuirks(
     sessions=("linear",),
     depth=100,
 )
+# https://docs.kraken.com/exchange/api-reference/spot-websocket-v2/executions
+_KRAKEN = StreamQuirks(
+    depth=100,
+    completions=(
+        Completion(
+            frames=FrameMatch(path=("channel",), values=frozenset({"executions"})),
+            rows=("data",),
+            id="order_id",
+            keys=("symbol", "cl_ord_id", "side", "order_type", "order_qty", "limit_price"),
+        ),
+    ),
+    watch_balance=True,
+    money_moved=(
+        FrameMatch(
+            path=("data", "0", "type"),
+            values=frozenset({"deposit", "withdrawal", "transfer", "staking"}),
+        ),
+    ),
+    float_books=("custom_handle_deltas",),
+)
 _OKX_SPOT = StreamQuirks(klines=_okx_klines(5))
 
 STREAM_QUIRKS: Mapping[tuple[str, str], StreamQuirks] = MappingProxyType(
@@ -162,6 +187,7 @@ STREAM_QUIRKS: Mapping[tuple[str, str], StreamQuirks] = MappingProxyType(
         ("binance", "linear"): _BINANCE,
         ("bybit", "spot"): StreamQuirks(klines=_BYBIT_KLINES, depth=50),
         ("bybit", "linear"): StreamQuirks(klines=_BYBIT_KLINES, depth=50),
+        ("kraken", "spot"): _KRAKEN,
         ("okx", "spot"): _OKX_SPOT,
         ("okx", "linear"): StreamQuirks(klines=_okx_klines(6)),
     }

@@ -6,7 +6,7 @@ watches only keep subscriptions alive here; frames are read by the tap's listene
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import structlog
@@ -49,11 +49,12 @@ class Tap:
         self._connected_at: float | None = None
         self._attached = False
 
-    def attach(self, keep_alive: float) -> None:
+    def attach(self, keep_alive: float, float_books: Sequence[str] = ()) -> None:
         """Put the tap in place; before the first watch.
 
         Args:
             keep_alive: Seconds between pings; an exchange's own ping keeps its own times.
+            float_books: The library's methods that put levels into a book and can't sort text.
         """
         if self._attached:
             return
@@ -67,6 +68,8 @@ class Tap:
         client.ws_dial_delay = lambda url: 0.0  # pauses are ours, by our clock
         self._levels = client.parse_order_book_bids_asks
         client.parse_order_book_bids_asks = self._float_levels
+        for name in float_books:
+            setattr(client, name, _with_floats(client, getattr(client, name)))
 
     def listen(self, listener: Listener, *, early: bool) -> None:
         """Call `listener` with each frame, before (`early`) or after the library has read it."""
@@ -157,6 +160,19 @@ def _looked_at(future: "asyncio.Future[object]") -> None:
     """Many of the library's promises are broken with nobody waiting: that is no news."""
     if not future.cancelled():
         future.exception()
+
+
+def _with_floats(client: StreamClient, method: Callable[..., object]) -> Callable[..., object]:
+    """Let one method of the library read numbers as floats; it never waits."""
+
+    def floating(*given: object) -> object:
+        text, client.number = client.number, float
+        try:
+            return method(*given)
+        finally:
+            client.number = text
+
+    return floating
 
 
 def _float(item: object) -> object:

@@ -28,8 +28,7 @@ PARSER = Parser(
 
 
 def source(exchange: str, kind: MarketKind, method: str) -> FlowSource:
-    (found,) = [one for one in EXCHANGES[exchange, kind].flows if one.method == method]
-    return found
+    return next(one for one in EXCHANGES[exchange, kind].flows if one.method == method)
 
 
 def transaction(**more: Any) -> dict[str, Any]:

@@ -89,7 +89,7 @@ async def test_a_pause_that_the_venue_asked_for_holds_for_exits_too() -> None:
 def test_a_venue_without_a_row_gets_ccxts_average_pace() -> None:
     (fast,) = limits_of("someexchange", "spot", 20)
     assert fast.capacity / fast.interval_seconds == pytest.approx(50)
-    (slow,) = limits_of("kraken", "spot", 1000)
+    (slow,) = limits_of("slowexchange", "spot", 1000)
     assert slow.capacity / slow.interval_seconds == pytest.approx(1)
     assert slow.capacity >= 10
 
@@ -109,3 +109,20 @@ def test_costs_are_read_from_the_librarys_own_table() -> None:
 
 def _fields(limit: Limit) -> dict[str, object]:
     return {name: getattr(limit, name) for name in Limit.__dataclass_fields__}
+
+
+async def test_a_counter_that_leaks_gives_back_evenly() -> None:
+    wall = FakeWallClock()
+    limit = Limit(name="the key's counter", capacity=15, interval_seconds=45, leaks=True)
+    spent = RateBudget([limit], wall)
+    for _ in range(15):
+        assert spent.delay("fetch_balance", 1, Urgency.EXIT) == 0
+        spent.spend("fetch_balance", 1)
+    assert spent.used == 1
+    assert spent.delay("fetch_balance", 2, Urgency.EXIT) == pytest.approx(6)
+    await wall.advance(6)
+    assert spent.delay("fetch_balance", 2, Urgency.EXIT) == pytest.approx(0)
+    assert spent.delay("fetch_balance", 2, Urgency.QUERY) > 0
+    await wall.advance(60)
+    assert spent.used == 0
+    assert spent.delay("fetch_balance", 99, Urgency.QUERY) == 0

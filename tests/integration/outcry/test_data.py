@@ -137,8 +137,10 @@ def test_a_venue_that_is_down_fails_the_fetch_and_what_came_is_kept(
     assert len(list(store.bars(SERIES))) == 100
 
 
+# A shell's background job ignores SIGINT, and its children inherit that: undone here.
 STOPPED = """
-import asyncio, sys
+import asyncio, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from datetime import timedelta
 from engine.schedule.live import SystemWallClock
 from outcry.history.fetching import Request, fetch

@@ -3,6 +3,7 @@
 ccxt is loaded by what is called here, and only then.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -65,21 +66,30 @@ def symbols_of(settings: Settings) -> tuple[InstrumentId, ...]:
     return tuple(InstrumentId(symbol) for symbol in dict.fromkeys(every))
 
 
-def ccxt_settings(
-    settings: Settings, symbols: tuple[InstrumentId, ...], *, public: bool = False
+def public_settings(
+    settings: Settings, exchange: str, market: MarketKind, symbols: tuple[InstrumentId, ...]
 ) -> CcxtSettings:
-    """Describe the exchange of the settings to the adapter.
-
-    Args:
-        public: Without the key: prices only.
-    """
-    given, mode = settings.venue, settings.account.mode
-    without_key = public or mode is TradingMode.PAPER
+    """Describe an exchange without a key: own addresses only where the settings are of it."""
+    given = settings.venue
     return CcxtSettings(
-        name=given.exchange,
-        exchange=given.exchange,
-        market=MarketKind(given.market),
+        name=exchange,
+        exchange=exchange,
+        market=market,
         instruments=symbols,
+        urls=given.urls if given.exchange == exchange else {},
+        timeout=timedelta(seconds=given.timeout_seconds),
+        cache=settings.data_dir / MARKETS,
+        cache_age=timedelta(hours=given.markets_max_age_hours),
+    )
+
+
+def ccxt_settings(settings: Settings, symbols: tuple[InstrumentId, ...]) -> CcxtSettings:
+    """Describe the exchange of the settings to the adapter, as the mode needs it."""
+    given = settings.venue
+    public = public_settings(settings, given.exchange, MarketKind(given.market), symbols)
+    without_key = settings.account.mode is TradingMode.PAPER
+    return replace(
+        public,
         rate_assets=frozenset({AssetId(settings.account.reporting)}),
         environment=_environment(settings),
         credentials=None if without_key else _credentials(settings),
@@ -89,10 +99,6 @@ def ccxt_settings(
             hedged=False,
         ),
         key_policy=_key_policy(settings),
-        urls=given.urls,
-        timeout=timedelta(seconds=given.timeout_seconds),
-        cache=settings.data_dir / MARKETS,
-        cache_age=timedelta(hours=given.markets_max_age_hours),
     )
 
 

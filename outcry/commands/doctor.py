@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from config.loading import SettingsError
 from config.settings import Settings
+from engine.domain.accounts import TradingMode
 from engine.errors import OutcryError
 from outcry.commands.common import settings_of
 from outcry.places import database_file, prepare_data_dir, running_pid
@@ -127,6 +128,28 @@ def _latch(settings: Settings) -> Iterator[Finding]:
         yield Finding(Verdict.WARN, "kill", f"halted by {latch.actor}: {latch.reason}; /rearm ends")
 
 
+def _market(settings: Settings) -> Iterator[Finding]:
+    """Look at what the mode trades on: recorded files, or the exchange and its key."""
+    if settings.account.mode is TradingMode.REPLAY:
+        yield from _data_files(settings)
+    else:
+        yield _guarded("exchange", lambda: asyncio.run(_at_exchange(settings)))
+
+
+async def _at_exchange(settings: Settings) -> str:
+    from engine.schedule.live import LiveMarketClock, SystemWallClock
+    from outcry.exchange import exchange_market
+
+    wall = SystemWallClock()
+    market = await exchange_market(settings, clock=LiveMarketClock(wall), wall=wall)
+    try:
+        audit = await market.venue.audit()
+    finally:
+        await market.venue.close()
+    facts = (f"lists {', '.join(sorted(market.instruments))}", *audit.notes)
+    return f"{settings.venue.exchange} {'; '.join(facts)}"
+
+
 def _data_files(settings: Settings) -> Iterator[Finding]:
     from outcry.market import check_symbols, recorded_bars
 
@@ -227,7 +250,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _data_dir,
     _database,
     _latch,
-    _data_files,
+    _market,
     _strategies,
     _port,
     _telegram,

@@ -1,7 +1,5 @@
 """Where `outcry data fetch` gets bars from: an exchange's public history."""
 
-from datetime import timedelta
-
 from config.settings import Settings
 from engine.domain.ids import InstrumentId
 from engine.errors import ConfigError, UnknownInstrument, VenueUnavailable
@@ -10,7 +8,7 @@ from engine.schedule.live import SystemWallClock
 from engine.venues.ccxt.backoff import system_draw
 from engine.venues.ccxt.recorded import open_history
 from engine.venues.ccxt.settings import CcxtSettings, MarketKind
-from outcry.places import MARKETS
+from outcry.exchange import public_settings
 
 
 async def open_source(
@@ -24,7 +22,7 @@ async def open_source(
     """
     try:
         return await open_history(
-            ccxt_settings(venue, symbols, settings), SystemWallClock(), system_draw()
+            described(venue, symbols, settings), SystemWallClock(), system_draw()
         )
     except UnknownInstrument as exc:
         raise ConfigError(
@@ -37,10 +35,8 @@ async def open_source(
         ) from exc
 
 
-def ccxt_settings(
-    venue: str, symbols: tuple[InstrumentId, ...], settings: Settings
-) -> CcxtSettings:
-    """Describe the exchange: its addresses and time-out from the settings, if they are of it.
+def described(venue: str, symbols: tuple[InstrumentId, ...], settings: Settings) -> CcxtSettings:
+    """Describe the exchange to the adapter.
 
     Raises:
         ConfigError: Spot and perpetual symbols are mixed: they are two markets of an exchange.
@@ -51,16 +47,7 @@ def ccxt_settings(
             "SYMBOL: spot symbols (BTC/USDT) and perpetuals (BTC/USDT:USDT) are two markets; "
             "fetch them by two commands"
         )
-    return CcxtSettings(
-        name=venue,
-        exchange=venue,
-        market=kinds.pop(),
-        instruments=symbols,
-        urls=settings.venue.urls if settings.venue.exchange == venue else {},
-        cache=settings.data_dir / MARKETS,
-        cache_age=timedelta(hours=settings.venue.markets_max_age_hours),
-        timeout=timedelta(seconds=settings.venue.timeout_seconds),
-    )
+    return public_settings(settings, venue, kinds.pop(), symbols)
 
 
 def _kind(symbol: InstrumentId) -> MarketKind:

@@ -1,6 +1,7 @@
 """Events: past-tense facts, committed with the state they tell of."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -61,7 +62,12 @@ class OrderDenied(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRejected(Event):
-    """The venue refused it; nothing is working there."""
+    """The venue refused it; nothing is working there.
+
+    Attributes:
+        times: How often it has refused such an order for this cause, one after the other.
+        since: Wall time UTC of the first of them; None for a first.
+    """
 
     client_order_id: ClientOrderId
     book_name: str
@@ -71,6 +77,26 @@ class OrderRejected(Event):
     purpose: OrderPurpose
     quantity: Decimal
     message: str
+    times: int = 1
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusalsEnded(Event):
+    """What the venue refused again and again it refuses no more, or nobody wants it any more.
+
+    Attributes:
+        taken: It has taken such an order; else there is nothing left to send.
+        times: How often it had refused.
+        seconds: From the first refusal to now, wall time.
+    """
+
+    book_name: str
+    instrument_id: InstrumentId
+    purpose: OrderPurpose
+    taken: bool
+    times: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +127,30 @@ class OrderDoubtEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradingRefused(Event):
-    """The key or the account's settings forbid trading as configured: nothing is sent."""
+    """The key or the account's settings forbid trading as configured: nothing is sent.
+
+    Attributes:
+        running: The service goes on, without entries; else its start has ended with this.
+    """
+
+    message: str
+    running: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradingAccepted(Event):
+    """The venue takes the key and the settings again: entries go on.
+
+    Attributes:
+        seconds: Since it refused them, wall time.
+    """
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartRefused(Event):
+    """The service could not start as it is configured; it has ended."""
 
     message: str
 
@@ -276,6 +325,21 @@ class FeedInterrupted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionRestored(Event):
+    """The venue's streams are whole again after an outage that was told of.
+
+    Attributes:
+        seconds: How long they were broken, wall time.
+        changed: What was booked that had come meanwhile, a line each.
+        result: Of the comparison with the venue; "" where it could not be made yet.
+    """
+
+    seconds: float
+    changed: tuple[str, ...]
+    result: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DataEnded(Event):
     """The recorded data is used up; the service stays up."""
 
@@ -315,6 +379,7 @@ EVENTS: tuple[type[Event], ...] = (
     OrderFilled,
     OrderDenied,
     OrderRejected,
+    RefusalsEnded,
     OrderStateUnknown,
     OrderDoubtEnded,
     OrderEnded,
@@ -330,9 +395,12 @@ EVENTS: tuple[type[Event], ...] = (
     FlowBooked,
     PositionForced,
     TradingRefused,
+    TradingAccepted,
+    StartRefused,
     VenueUnreachable,
     StopMissing,
     FeedInterrupted,
+    ConnectionRestored,
     DataEnded,
     DailyReportReady,
     HeartbeatMissed,
@@ -344,6 +412,7 @@ SEVERITIES: dict[type[Event], Severity] = {
     OrderFilled: Severity.INFO,
     OrderDenied: Severity.WARNING,
     OrderRejected: Severity.WARNING,
+    RefusalsEnded: Severity.NOTICE,
     OrderStateUnknown: Severity.CRITICAL,
     OrderDoubtEnded: Severity.NOTICE,
     OrderEnded: Severity.INFO,
@@ -359,9 +428,12 @@ SEVERITIES: dict[type[Event], Severity] = {
     FlowBooked: Severity.INFO,
     PositionForced: Severity.CRITICAL,
     TradingRefused: Severity.CRITICAL,
+    TradingAccepted: Severity.NOTICE,
+    StartRefused: Severity.CRITICAL,
     VenueUnreachable: Severity.WARNING,
     StopMissing: Severity.CRITICAL,
     FeedInterrupted: Severity.WARNING,
+    ConnectionRestored: Severity.NOTICE,
     DataEnded: Severity.NOTICE,
     DailyReportReady: Severity.NOTICE,
     HeartbeatMissed: Severity.WARNING,

@@ -1,5 +1,6 @@
 """What is said of fills and orders."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 from engine.domain.events import (
@@ -9,6 +10,7 @@ from engine.domain.events import (
     OrderFilled,
     OrderRejected,
     OrderStateUnknown,
+    RefusalsEnded,
 )
 from engine.domain.ids import AssetId
 from engine.domain.orders import OrderPurpose, OrderSide
@@ -22,6 +24,7 @@ _SIGNS = {
     OrderPurpose.TAKE_PROFIT: "▼",
     OrderPurpose.STOP: "✕",
 }
+_AGAIN = "It is sent again by itself, less and less often."
 _WHAT = {
     OrderPurpose.ENTRY: "",
     OrderPurpose.EXIT: "",
@@ -121,16 +124,44 @@ def order_rejected(event: OrderRejected) -> Words:
         state = "No position was opened by it."
         todo = "Nothing now. If it comes again, mend what the venue names: size, price, funds, key."
     elif event.purpose.protects:
-        state = "The position is still open, without this protection."
+        state = f"The position is still open, without this protection. {_AGAIN}"
         todo = "Look at /positions; close it with /close, or put a stop at the venue by hand."
     else:
-        state = "The position is still open."
+        state = f"The position is still open. {_AGAIN}"
         todo = "Look at /positions, then close it with /close."
+    again = ""
+    if event.since is not None:
+        headline = f"Still rejected by the venue: {order}"
+        again = f"Rejected {event.times} times since {event.since:%Y-%m-%d %H:%M} UTC."
+    else:
+        headline = f"Rejected by the venue: {order}"
     return Words(
-        headline=f"Rejected by the venue: {order}",
+        headline=headline,
         context=(event.book_name, f"{kind} order", "" if kind == why else why),
-        facts=(told("The venue said", event.message), f"The order is not at the venue. {state}"),
+        facts=(
+            told("The venue said", event.message),
+            again,
+            f"The order is not at the venue. {state}",
+        ),
         todo=todo,
+    )
+
+
+def refusals_ended(event: RefusalsEnded) -> Words:
+    what = event.purpose.value.replace("_", " ")
+    span = duration(timedelta(seconds=event.seconds))
+    after = f"{event.times} rejections in {span}"
+    if event.taken:
+        return Words(
+            headline=f"Taken by the venue again: {what} of {event.instrument_id}",
+            context=(event.book_name,),
+            facts=(f"That was after {after}.",),
+        )
+    return Words(
+        headline=f"No longer rejected: {what} of {event.instrument_id}",
+        context=(event.book_name,),
+        facts=(f"There is nothing left to send of it, after {after}.",),
+        todo="/positions shows what is open.",
     )
 
 

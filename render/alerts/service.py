@@ -4,12 +4,15 @@ from datetime import timedelta
 
 from engine.domain.events import (
     AccessRefused,
+    ConnectionRestored,
     DataEnded,
     DeliveryFailed,
     FeedInterrupted,
     HeartbeatMissed,
     ServiceStarted,
     ServiceStopped,
+    StartRefused,
+    TradingAccepted,
     TradingRefused,
     VenueUnreachable,
 )
@@ -17,6 +20,7 @@ from render.alerts.model import Choice, Words, told
 from render.format import count, duration
 
 _MOST_LISTED = 20
+_WHERE = "/trades and /orders closed show them"
 _LOOK = (Choice(label="Status", line="/status"), Choice(label="Differences", line="/differences"))
 
 
@@ -30,8 +34,7 @@ def service_started(event: ServiceStarted) -> Words:
     )
     runs = f"strategies: {', '.join(event.runs)}" if event.runs else "no strategy is running"
     found = f"Found {_listed(event.found)}." if event.found else "Found no position and no order."
-    where = "/trades and /orders closed show them"
-    changed = _bullets("Changed while it was away", event.changed, where)
+    changed = _bullets("Changed while it was away", event.changed, _WHERE)
     quiet = "" if first else "Nothing changed while it was away."
     calm = "" if first or event.waiting else "Nothing was lost and nothing waits for you."
     return Words(
@@ -83,13 +86,49 @@ def service_stopped(event: ServiceStopped) -> Words:
 
 
 def trading_refused(event: TradingRefused) -> Words:
+    if event.running:
+        state = (
+            "No entry is tried until the venue takes them again. Exits, stops and cancels still "
+            "are, less and less often; what rests at the venue works on."
+        )
+        todo = (
+            "Mend the key or the settings at the venue: that it works again is noticed and told. "
+            "A new key needs a start. Until then close by hand what must not stay open."
+        )
+    else:
+        state = (
+            "Outcry has ended and sent no order. Positions and stops at the venue are as they "
+            "were; nothing else watches them."
+        )
+        todo = "Mend the key or the settings, then start Outcry again."
     return Words(
         headline="Not trading: the venue or its settings forbid it",
+        facts=(told("Reason", event.message), state),
+        todo=todo,
+    )
+
+
+def trading_accepted(event: TradingAccepted) -> Words:
+    away = duration(timedelta(seconds=event.seconds))
+    return Words(
+        headline="Trading again: the venue takes the key and the settings",
+        facts=(
+            f"It had refused them for {away}. No entry was sent in that time, and none is made up "
+            "for: strategies enter from their next change of signal.",
+        ),
+        todo="/positions shows what is open, /orders what works.",
+    )
+
+
+def start_refused(event: StartRefused) -> Words:
+    return Words(
+        headline="Outcry did not start",
         facts=(
             told("Reason", event.message),
-            "Nothing was sent. Open positions and stops at the venue are as they were.",
+            "No strategy decides, and no order was sent. Positions and stops at the venue are as "
+            "they were; nothing else watches them.",
         ),
-        todo="Mend the key or the settings, then start Outcry again if it has ended.",
+        todo="Mend what it names, then start Outcry again; `outcry doctor` checks it before.",
     )
 
 
@@ -107,13 +146,33 @@ def venue_unreachable(event: VenueUnreachable) -> Words:
 
 
 def feed_interrupted(event: FeedInterrupted) -> Words:
+    if event.instrument_id is None:
+        headline = "Connection to the venue broken"
+        todo = "It is connected again by itself, and that is told. /venues shows the state."
+    else:
+        headline = f"Market data interrupted: {event.instrument_id}"
+        todo = "It is mended by itself as soon as the venue answers; /venues shows the state."
     return Words(
-        headline=f"Market data interrupted: {event.instrument_id or 'all instruments'}",
+        headline=headline,
         facts=(
             told("Reason", event.message),
             "Strategies do not act on missing bars. Stops at the venue work on.",
         ),
-        todo="It is mended by itself as soon as the venue answers; /venues shows the state.",
+        todo=todo,
+    )
+
+
+def connection_restored(event: ConnectionRestored) -> Words:
+    changed = _bullets("Came meanwhile, and is booked", event.changed, _WHERE)
+    if event.result:
+        changed = changed or "Nothing had changed there meanwhile."
+        compared = f"Compared with the venue: {event.result}."
+    else:
+        compared = "It could not be compared yet; that is tried again by itself."
+    return Words(
+        headline="Connected to the venue again",
+        context=(f"broken for {duration(timedelta(seconds=event.seconds))}",),
+        facts=(changed, compared),
     )
 
 

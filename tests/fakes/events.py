@@ -9,6 +9,7 @@ from engine.domain.accounts import TradingMode, TradingState
 from engine.domain.differences import DifferenceAnswer, DifferenceKind, DifferenceState
 from engine.domain.events import (
     AccessRefused,
+    ConnectionRestored,
     DailyReportReady,
     DataEnded,
     DeliveryFailed,
@@ -24,12 +25,15 @@ from engine.domain.events import (
     OrderRejected,
     OrderStateUnknown,
     PositionForced,
+    RefusalsEnded,
     RiskBreached,
     RunStateChanged,
     ServiceStarted,
     ServiceStopped,
+    StartRefused,
     StopMissing,
     StrategyFailed,
+    TradingAccepted,
     TradingHalted,
     TradingRearmed,
     TradingRefused,
@@ -579,6 +583,45 @@ def every_event() -> dict[str, Event]:
         "trading_refused": TradingRefused(
             **told("trading_refused"), message="the API key has expired"
         ),
+        "trading_refused_running": TradingRefused(
+            **told("trading_refused_running"), message="the API key has expired", running=True
+        ),
+        "trading_accepted": TradingAccepted(**told("trading_accepted"), seconds=754.0),
+        "start_refused": StartRefused(
+            **told("start_refused"), message="binance lists no spot market BTX/USDT"
+        ),
+        "refusals_ended": RefusalsEnded(
+            **told("refusals_ended"),
+            book_name="ema_crossover",
+            instrument_id=AAPL,
+            purpose=OrderPurpose.EXIT,
+            taken=True,
+            times=37,
+            seconds=754.0,
+        ),
+        "refusals_gone": RefusalsEnded(
+            **told("refusals_gone"),
+            book_name="ema_crossover",
+            instrument_id=AAPL,
+            purpose=OrderPurpose.STOP,
+            taken=False,
+            times=2,
+            seconds=4.0,
+        ),
+        "order_rejected_still": OrderRejected(
+            **told("order_rejected_still")
+            | rejected
+            | {"times": 37, "since": NOON - timedelta(hours=1)}
+        ),
+        "connection_restored": ConnectionRestored(
+            **told("connection_restored"),
+            seconds=184.0,
+            changed=("sell 0.5 AAPL filled at 201.32",),
+            result="all agrees",
+        ),
+        "connection_restored_quiet": ConnectionRestored(
+            **told("connection_restored_quiet"), seconds=90.0, changed=(), result=""
+        ),
         "venue_unreachable": VenueUnreachable(
             **told("venue_unreachable"), message="no route to the venue"
         ),
@@ -589,8 +632,13 @@ def every_event() -> dict[str, Event]:
             quantity=_D("0.5"),
             message="the venue rejected it twice",
         ),
+        "connection_broken": FeedInterrupted(
+            **told("connection_broken"), instrument_id=None, message="the venue closed the stream"
+        ),
         "feed_interrupted": FeedInterrupted(
-            **told("feed_interrupted"), instrument_id=None, message="the venue closed the stream"
+            **told("feed_interrupted"),
+            instrument_id=AAPL,
+            message="1m bars from 15:01 to 15:02 UTC are unknown",
         ),
         "data_ended": DataEnded(**told("data_ended"), bars=1950),
         "daily_report": DailyReportReady(**told("daily_report"), report=a_report()),

@@ -11,6 +11,7 @@ from engine.desk.differing import reconciliation_view, venues_view, waiting_line
 from engine.desk.figures import Figures
 from engine.desk.state import Desk
 from engine.desk.trades import trade_view
+from engine.desk.worth import reserved
 from engine.domain.accounts import TradingState
 from engine.domain.commands import PositionRef
 from engine.domain.ids import UNMANAGED_BOOK, InstrumentId
@@ -151,7 +152,7 @@ class Queries:
     async def orders(self, query: GetOrders) -> OrdersView:
         desk = self._desk
         found: Sequence[Order] = (
-            tuple(reversed(desk.recent)) if query.closed else tuple(desk.orders.values())
+            tuple(reversed(desk.orders.ended)) if query.closed else tuple(desk.orders.values())
         )
         return OrdersView(
             header=desk.header(), orders=tuple(order_view(desk, order) for order in found)
@@ -236,7 +237,7 @@ class Queries:
                 worth = None if conversion is None else total * conversion.rate
                 locked = sum(
                     (
-                        desk.reserved(order)
+                        reserved(desk, order)
                         for order in desk.orders.values()
                         if desk.instruments[order.instrument_id].quote == asset
                     ),
@@ -317,7 +318,7 @@ class Queries:
     def _marks(self, instrument_id: InstrumentId, since: datetime) -> tuple[ChartMark, ...]:
         desk = self._desk
         found: list[ChartMark] = []
-        for order in (*desk.recent, *desk.orders.values()):
+        for order in (*desk.orders.ended, *desk.orders.values()):
             if order.instrument_id != instrument_id or order.ts_last < since:
                 continue
             price = order_view(desk, order).average_price

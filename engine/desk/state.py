@@ -6,13 +6,14 @@ commit fails the process ends and starts again from what is stored; start-up is 
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypedDict
 
 from engine.desk.activity import Activity
+from engine.desk.blotter import Blotter
 from engine.desk.outside import Outside
 from engine.domain.accounts import Account, Latch, TradingMode, TradingState
 from engine.domain.bars import Bar, Timeframe
@@ -28,13 +29,12 @@ from engine.domain.ids import (
     InstrumentId,
     OrderGroupId,
     RunId,
-    VenueOrderId,
     digest_id,
 )
-from engine.domain.instruments import Instrument, InstrumentKind
+from engine.domain.instruments import Instrument
 from engine.domain.ledger import Ledger, Position
 from engine.domain.messages import Event
-from engine.domain.money import ONE, ZERO, exact
+from engine.domain.money import ONE, ZERO
 from engine.domain.orders import Order, PositionSide
 from engine.domain.performance import DrawdownTracker
 from engine.domain.rates import Mark, RateBook
@@ -121,8 +121,7 @@ class Desk:
             intents happen inside it. Requests to the venue and to strategies do not.
         loaded: What the host learned of each run it has loaded.
         newest: The newest bar of each series that the strategies have.
-        orders: Orders that have not ended, by id, oldest first.
-        recent: Ended ones, newest last.
+        orders: Those that have not ended, by id, oldest first; and the last that have.
         curve, drawdown: Equity at the stored marks, and how far it is below its peak.
         blocked: Instruments in which entries wait, with the reason.
         activity: What is under way between us and the venue.
@@ -158,8 +157,7 @@ class Desk:
         self.settings = settings or DeskSettings()
         self.section = asyncio.Lock()
         self.ledger = Ledger(account, instruments)
-        self.orders: dict[ClientOrderId, Order] = {}
-        self.recent: deque[Order] = deque(maxlen=self.settings.keep_recent_orders)
+        self.orders = Blotter(self.settings.keep_recent_orders)
         self.runs: dict[RunId, Run] = {}
         self.loaded: dict[RunId, LoadedRun] = {}
         self.plans: dict[PlanKey, ExitPlanState] = {}
@@ -219,11 +217,7 @@ class Desk:
         return tuple(p for p in self.ledger.positions() if p.book_id in managed)
 
     def orders_of(self, book_id: BookId, instrument_id: InstrumentId) -> Iterator[Order]:
-        return (
-            order
-            for order in self.orders.values()
-            if order.book_id == book_id and order.instrument_id == instrument_id
-        )
+        return self.orders.of(book_id, instrument_id)
 
     def group(self, book_id: BookId, instrument_id: InstrumentId) -> OrderGroupId | None:
         """Return the exits' group of an open position with a plan, None where there is none."""
@@ -242,25 +236,7 @@ class Desk:
 
     def find_order(self, client_order_id: ClientOrderId) -> Order | None:
         """Return an order that is open or ended lately."""
-        order = self.orders.get(client_order_id)
-        if order is not None:
-            return order
-        return next(
-            (o for o in reversed(self.recent) if o.client_order_id == client_order_id), None
-        )
-
-    def find_venue_order(
-        self, instrument_id: InstrumentId, venue_order_id: VenueOrderId
-    ) -> Order | None:
-        """Return an order that is open or ended lately, by the venue's id."""
-        return next(
-            (
-                order
-                for order in (*self.orders.values(), *reversed(self.recent))
-                if order.venue_order_id == venue_order_id and order.instrument_id == instrument_id
-            ),
-            None,
-        )
+        return self.orders.find(client_order_id)
 
     # --- prices and value --------------------------------------------------------------------
 
@@ -291,58 +267,6 @@ class Desk:
             max_age=self.settings.max_price_age,
             rates=self.rates,
         )
-
-    def run_equity(self, run: Run) -> Decimal | None:
-        """Return capital plus everything the run made, at the marks; None without a price."""
-        totals = self.ledger.totals(book_id=run.book_id)
-        with exact():
-            equity = run.capital + totals.net
-            for instrument_id in run.instrument_ids:
-                position = self.position(run.book_id, instrument_id)
-                if not position.quantity:
-                    continue
-                value = self._unrealized(position)
-                if value is None:
-                    return None
-                equity += value
-        return equity
-
-    def run_cash(self, run: Run) -> Decimal:
-        """Return what the run may still spend on spot, reporting asset.
-
-        Capital, what it realised less its costs, less the cost of what it holds and of what its
-        open entries may spend.
-        """
-        totals = self.ledger.totals(book_id=run.book_id)
-        with exact():
-            cash = run.capital + totals.net
-            for instrument_id in run.instrument_ids:
-                instrument = self.instruments[instrument_id]
-                if instrument.kind is not InstrumentKind.SPOT:
-                    continue
-                rate = self.rate(instrument) or ONE
-                cash -= self.position(run.book_id, instrument_id).cost * rate
-                for order in self.orders_of(run.book_id, instrument_id):
-                    cash -= self.reserved(order) * rate
-        return cash
-
-    def reserved(self, order: Order) -> Decimal:
-        """Return the quote that an open spot entry may still spend."""
-        if order.reduce_only or order.side.sign < 0 or order.state.is_terminal:
-            return ZERO
-        if order.quote_quantity is not None:
-            return max(order.quote_quantity - order.filled_value, ZERO)
-        price = order.limit_price or order.reference_price or self.price(order.instrument_id)
-        if price is None:
-            return ZERO
-        return self.instruments[order.instrument_id].notional(order.leaves_quantity, price)
-
-    def _unrealized(self, position: Position) -> Decimal | None:
-        instrument = self.instruments[position.instrument_id]
-        price, rate = self.price(instrument.id), self.rate(instrument)
-        if price is None or rate is None:
-            return None
-        return (instrument.value(position.quantity, price) - position.cost) * rate
 
     # --- changing ----------------------------------------------------------------------------
 
@@ -420,7 +344,7 @@ class Desk:
     def apply(self, changes: Changes) -> None:
         """Bring memory in line with what is stored. The ledger was booked when it was folded."""
         for order in changes.orders.values():
-            self.put(order)
+            self.orders.put(order)
         self.runs.update(changes.runs)
         for entry in changes.entries:
             self.outside.count(entry)
@@ -433,28 +357,3 @@ class Desk:
                 self.plans.pop(key, None)
             else:
                 self.plans[key] = plan
-
-    def put(self, order: Order) -> None:
-        """File an order under open or ended."""
-        if not order.state.is_terminal:
-            self.orders[order.client_order_id] = order
-            return
-        if self.orders.pop(order.client_order_id, None) is not None or not any(
-            o.client_order_id == order.client_order_id for o in self.recent
-        ):
-            self.recent.append(order)
-            return
-        for index, old in enumerate(self.recent):
-            if old.client_order_id == order.client_order_id:
-                self.recent[index] = order
-
-    def recent_orders(self, since: datetime) -> tuple[Order, ...]:
-        """Return orders decided at or after `since`, open and ended."""
-        open_ones: Iterable[Order] = self.orders.values()
-        found = [order for order in open_ones if order.ts_init >= since]
-        for order in reversed(self.recent):
-            if order.ts_last < since:
-                break
-            if order.ts_init >= since:
-                found.append(order)
-        return tuple(found)

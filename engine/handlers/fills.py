@@ -129,7 +129,7 @@ class Fills:
             order = desk.find_order(fill.client_order_id)
             if order is not None:
                 return order
-        order = desk.find_venue_order(fill.instrument_id, fill.venue_order_id)
+        order = desk.orders.find_at_venue(fill.instrument_id, fill.venue_order_id)
         if order is not None:
             return order
         async with desk.storage() as uow:

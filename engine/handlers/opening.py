@@ -67,9 +67,9 @@ class Opening:
         for order in reversed(
             await uow.orders.recent(account_id, desk.settings.keep_recent_orders)
         ):
-            desk.put(order)
+            desk.orders.put(order)
         for order in await uow.orders.open(account_id):
-            desk.put(order)
+            desk.orders.put(order)
         desk.outside.read(entries)
         for difference in await uow.differences.all(account_id):
             desk.outside.put(difference)

@@ -9,6 +9,7 @@ import structlog
 
 from engine.desk.day import day_figures
 from engine.desk.state import Changes, Desk
+from engine.desk.worth import reserved
 from engine.domain.accounts import TradingState
 from engine.domain.events import (
     OrderDenied,
@@ -98,7 +99,7 @@ class Orders:
         window = limits.duplicate_window
         recent: tuple[Order, ...] = ()
         if window is not None:
-            recent = (*desk.recent_orders(now - window), *pending)
+            recent = (*desk.orders.decided_since(now - window), *pending)
         return RiskContext(
             trading_state=desk.trading_state,
             limits=limits,
@@ -125,7 +126,7 @@ class Orders:
         free = desk.ledger.balances().get(instrument.quote, ZERO)
         for other in (*desk.orders.values(), *pending):
             if desk.instruments[other.instrument_id].quote == instrument.quote:
-                free -= desk.reserved(other)
+                free -= reserved(desk, other)
         return free
 
     # --- sending -----------------------------------------------------------------------------
@@ -203,7 +204,7 @@ class Orders:
     def _submitted(self, order: Order) -> Order:
         """Mark it sent in memory: the stored intent is already enough to look it up by."""
         moved = order.moved(OrderState.SUBMITTED, at=self._desk.clock.now())
-        self._desk.put(moved)
+        self._desk.orders.put(moved)
         return moved
 
     # --- cancelling --------------------------------------------------------------------------
@@ -292,7 +293,7 @@ class Orders:
         desk = self._desk
         if report.client_order_id is not None:
             return desk.orders.get(report.client_order_id)
-        found = desk.find_venue_order(report.instrument_id, report.venue_order_id)
+        found = desk.orders.find_at_venue(report.instrument_id, report.venue_order_id)
         return None if found is None or found.state.is_terminal else found
 
     async def settle(self, after: Order) -> None:

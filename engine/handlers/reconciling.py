@@ -218,7 +218,7 @@ class Reconciler:
                 name = report.client_order_id
                 if name in desk.orders:
                     continue
-                order = desk.find_venue_order(report.instrument_id, report.venue_order_id)
+                order = desk.orders.find_at_venue(report.instrument_id, report.venue_order_id)
                 if order is None and name is not None:
                     order = await uow.orders.get(name)
                 if order is not None and order.state.is_terminal:
@@ -230,7 +230,7 @@ class Reconciler:
         ledger, outside = desk.ledger, desk.outside
         held = [p for p in ledger.positions() if p.book_id == UNMANAGED_BOOK]
         about = {name: outside.expected(name) for name in desk.instruments}
-        orders = (*desk.orders.values(), *desk.recent)
+        orders = (*desk.orders.values(), *desk.orders.ended)
         accepted = {
             (row.kind, row.subject): row.surplus for row in outside.rows.values() if not row.is_open
         }

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from engine.desk.closing import at_most, closable
 from engine.desk.state import Changes, Desk
+from engine.desk.worth import run_cash, run_equity
 from engine.domain.accounts import TradingState
 from engine.domain.ids import InstrumentId, RunId
 from engine.domain.instruments import Instrument
@@ -28,13 +29,13 @@ from engine.portfolio.sizing import changes as sized
 def book_state(desk: Desk, run: Run, instrument: Instrument) -> BookState | None:
     """Return what sizing may use of a run; None while something has no price."""
     price, rate = desk.price(instrument.id), desk.rate(instrument)
-    equity = desk.run_equity(run)
+    equity = run_equity(desk, run)
     if price is None or rate is None or equity is None:
         return None
     return BookState(
         quantity=desk.position(run.book_id, instrument.id).quantity,
         equity=equity,
-        cash=desk.run_cash(run),
+        cash=run_cash(desk, run),
         price=price,
         rate=rate,
     )

@@ -4,6 +4,7 @@ New exposure waits from the first moment, told or not, and a position whose stop
 told of by itself (StopMissing).
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from engine.desk.state import Changes, Desk
@@ -61,7 +62,7 @@ class LastingDoubts:
 
 
 async def told_before(
-    uow: UnitOfWork, account_id: AccountId, orders: dict[ClientOrderId, Order], now: datetime
+    uow: UnitOfWork, account_id: AccountId, orders: Mapping[ClientOrderId, Order], now: datetime
 ) -> set[ClientOrderId]:
     """Return which stored orders in doubt the life before has told people of."""
     doubts = {o.client_order_id: o for o in orders.values() if o.state is OrderState.UNKNOWN}

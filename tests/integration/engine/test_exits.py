@@ -249,7 +249,7 @@ async def test_a_rung_is_sold_at_the_market_when_a_bar_reaches_it_and_only_once(
     await desk.bar(119, high=121)
     assert desk.held() == 0
     assert not resting(desk)
-    reasons = {fill.reason for fill in desk.desk.recent if fill.side is OrderSide.SELL}
+    reasons = {fill.reason for fill in desk.desk.orders.ended if fill.side is OrderSide.SELL}
     assert "take_profit" in reasons
     assert desk.agrees()
 
@@ -350,7 +350,7 @@ async def test_a_stop_that_would_trigger_is_left_at_the_market_at_once(
     await desk.bar()
     assert desk.held() == 0
     assert flat_at_the_venue(desk)
-    assert desk.desk.recent[-1].reason == "stop"
+    assert desk.desk.orders.ended[-1].reason == "stop"
     await desk.seconds(60)
     assert len(desk.told(OrderRejected)) == 1
 

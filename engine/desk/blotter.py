@@ -1,0 +1,87 @@
+"""The blotter: an account's orders in memory, the open ones and the last that have ended."""
+
+from collections import deque
+from collections.abc import Iterator, Mapping, ValuesView
+from datetime import datetime
+
+from engine.domain.ids import BookId, ClientOrderId, InstrumentId, VenueOrderId
+from engine.domain.orders import Order
+
+
+class Blotter(Mapping[ClientOrderId, Order]):
+    """As a mapping: the orders that have not ended, by id, oldest first.
+
+    Attributes:
+        ended: The last that have, newest last.
+    """
+
+    def __init__(self, keep_ended: int) -> None:
+        self.ended: deque[Order] = deque(maxlen=keep_ended)
+        self._open: dict[ClientOrderId, Order] = {}
+        self._by_position: dict[tuple[BookId, InstrumentId], dict[ClientOrderId, Order]] = {}
+
+    def __getitem__(self, client_order_id: ClientOrderId) -> Order:
+        return self._open[client_order_id]
+
+    def __iter__(self) -> Iterator[ClientOrderId]:
+        return iter(self._open)
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def values(self) -> ValuesView[Order]:
+        return self._open.values()  # without a look-up for each of a thousand
+
+    def of(self, book_id: BookId, instrument_id: InstrumentId) -> Iterator[Order]:
+        """Iterate over the open orders of one book in one instrument, oldest first."""
+        return iter(self._by_position.get((book_id, instrument_id), {}).values())
+
+    def find(self, client_order_id: ClientOrderId) -> Order | None:
+        """Return an order that is open or ended lately."""
+        order = self._open.get(client_order_id)
+        if order is not None:
+            return order
+        return next((o for o in reversed(self.ended) if o.client_order_id == client_order_id), None)
+
+    def find_at_venue(
+        self, instrument_id: InstrumentId, venue_order_id: VenueOrderId
+    ) -> Order | None:
+        """Return an order that is open or ended lately, by the venue's id."""
+        return next(
+            (
+                order
+                for order in (*self._open.values(), *reversed(self.ended))
+                if order.venue_order_id == venue_order_id and order.instrument_id == instrument_id
+            ),
+            None,
+        )
+
+    def decided_since(self, since: datetime) -> tuple[Order, ...]:
+        """Return orders decided at or after `since`, open and ended."""
+        found = [order for order in self._open.values() if order.ts_init >= since]
+        for order in reversed(self.ended):
+            if order.ts_last < since:
+                break
+            if order.ts_init >= since:
+                found.append(order)
+        return tuple(found)
+
+    def put(self, order: Order) -> None:
+        """File an order under open or ended."""
+        name, position = order.client_order_id, (order.book_id, order.instrument_id)
+        if not order.state.is_terminal:
+            self._open[name] = order
+            self._by_position.setdefault(position, {})[name] = order
+            return
+        if self._open.pop(name, None) is not None:
+            beside = self._by_position[position]
+            del beside[name]
+            if not beside:
+                del self._by_position[position]
+            self.ended.append(order)
+            return
+        for index, old in enumerate(self.ended):
+            if old.client_order_id == name:
+                self.ended[index] = order
+                return
+        self.ended.append(order)

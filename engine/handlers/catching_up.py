@@ -22,6 +22,8 @@ from engine.ports import OrderReport
 
 # Venues list a fill seconds after it was made, and their clocks are not ours.
 _OVERLAP = timedelta(minutes=15)
+# Money is credited long after the time that the venue gives it.
+_FLOWS_OVERLAP = timedelta(days=1)
 _EVERYTHING_EVERY = timedelta(hours=1)
 _IN_ONE_COMMIT = 250
 _LOOK_UPS = 10  # at a time: the venue's own budget paces them
@@ -104,7 +106,7 @@ class CatchingUp:
         )
         fills = await venue.fills_since(self._since(asked), asked)
         mark = desk.outside.mark
-        flows = await venue.flows_since(None if mark is None else mark.through - _OVERLAP)
+        flows = await venue.flows_since(None if mark is None else mark.through - _FLOWS_OVERLAP)
         self._looks += 1
         return Snapshot(at=at, known=known, theirs=theirs, asked=asked, fills=fills, flows=flows)
 

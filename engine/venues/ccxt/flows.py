@@ -74,13 +74,18 @@ class FlowReader:
         return tuple(sorted(flows.values(), key=lambda flow: (flow.ts_event, flow.flow_id)))
 
     async def _rows(self, source: FlowSource, since: datetime, now: datetime) -> list[JsonObject]:
-        """Page by time; each page begins at the last row's millisecond again."""
+        """Page by time; each page begins at the last row's millisecond again.
+
+        The last stretch has no end, as in `all_rows`.
+        """
         if source.paging is not None:
             return await self._newest_first(source, source.paging, since, now)
         found: dict[str, JsonObject] = {}
         begin, last = to_ms(since), to_ms(now)
         for _ in range(_MOST_PAGES):
-            end = last if source.window_ms is None else min(begin + source.window_ms, last)
+            end = None if source.window_ms is None else begin + source.window_ms
+            if end is not None and end >= last:
+                end = None
             rows = await self._page(source, begin, end)
             found |= {_identity(row, source): row for row in rows}
             newest = max((_time_ms(row, source) for row in rows), default=begin)
@@ -88,7 +93,7 @@ class FlowReader:
                 begin = newest
             elif len(rows) >= source.limit:
                 break
-            elif end >= last:
+            elif end is None:
                 return list(found.values())
             else:
                 begin = end + 1
@@ -117,16 +122,18 @@ class FlowReader:
                 "it is asked again."
             ) from error
 
-    async def _page(self, source: FlowSource, begin: int, end: int) -> list[JsonObject]:
+    async def _page(self, source: FlowSource, begin: int, end: int | None) -> list[JsonObject]:
+        """Ask for one page; `end` None: up to now."""
         params = {**source.params}
         if source.raw:
-            params |= {source.since: begin, "limit": source.limit, "endTime": end}
+            params |= {source.since: begin, "limit": source.limit}
+            params |= {} if end is None else {"endTime": end}
             ask = cast(_Raw, getattr(self._client, source.method))
             answer: object = await self._ask(source, lambda: ask(params))
             rows = as_object(answer).get(source.rows) if source.rows else answer
             return list(as_objects(rows))
         listed = cast(_Listed, getattr(self._client, source.method))
-        if source.window_ms is not None:
+        if end is not None:
             params["until"] = end
         return await self._ask(source, lambda: listed(None, begin, source.limit, params))
 

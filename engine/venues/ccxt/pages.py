@@ -19,7 +19,12 @@ Page = Callable[[int | None, int, dict[str, object]], Awaitable[list[JsonObject]
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From when to when, milliseconds of the venue's clock; `since` None: from the beginning."""
+    """From when to when, milliseconds of the venue's clock.
+
+    Attributes:
+        since: None: from the beginning.
+        until: What the clock shows now, as far as it is known; what is newer counts as well.
+    """
 
     since: int | None
     until: int
@@ -29,7 +34,8 @@ async def all_rows(page: Page, paging: Paging, span: Span) -> list[JsonObject]:
     """Return every row of the span once, oldest first.
 
     From the beginning means: as far as a cursor reaches, else 90 days, where the venue limits what
-    one request may span.
+    one request may span. The last stretch has no end: what the venue's clock shows is an estimate,
+    and what happens while it is asked belongs to the answer.
 
     Raises:
         Unreadable: More rows share one millisecond than a page holds, and there is no cursor; or
@@ -45,8 +51,8 @@ async def all_rows(page: Page, paging: Paging, span: Span) -> list[JsonObject]:
     else:
         begin = span.until - _LONGEST_LOOK_BACK_MS if span.since is None else span.since
         while begin <= span.until:
-            end = min(begin + paging.window_ms, span.until)
-            await _forward(page, paging, begin, end, found)
+            end = begin + paging.window_ms
+            await _forward(page, paging, begin, end if end < span.until else None, found)
             begin = end + 1
     return sorted(found.values(), key=_order)
 

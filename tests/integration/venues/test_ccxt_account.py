@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from engine.errors import TradingNotAllowed
 from engine.ports import DeadManTimer
 from engine.venues.ccxt.settings import MarginMode, MarketKind, Terms
 from sandbox.exchange.core import Act, OrderRequest
-from sandbox.exchange.core.kinds import OrderType, Permission, Side
+from sandbox.exchange.core.kinds import OrderType, Permission, Side, Wallet
 from tests.fakes.exchange import ACCOUNT, KEY, SECRET
 from tests.integration.venues.scripted import Trading, trading
 
@@ -61,6 +62,16 @@ async def test_no_fill_is_lost_or_doubled_where_pages_meet(desk: Trading, limit:
     assert await desk.venue.fills_since(None) == everything
     since = everything[0].ts_event
     assert await desk.venue.fills_since(since) == everything
+
+
+async def test_what_is_newer_than_the_clock_we_reckon_with_is_told_at_once(desk: Trading) -> None:
+    since = desk.now() - timedelta(hours=1)
+    wallet = Wallet.SPOT if desk.kind is MarketKind.SPOT else Wallet.LINEAR
+    desk.venue._session.skew._skew_ms = -2_000.0  # as when its clock has run on since
+    desk.running.exchange.hands.manual_trade(ACCOUNT, desk.own_name, Side.BUY, Decimal("0.02"))
+    desk.running.exchange.hands.deposit(ACCOUNT, "USDT", Decimal(77), wallet)
+    assert sum(fill.quantity for fill in await desk.venue.fills_since(since)) == Decimal("0.02")
+    assert [flow.amount for flow in await desk.venue.flows_since(since)][-1] == 77
 
 
 async def test_spot_fee_in_the_base_is_kept_as_such(spot: Trading) -> None:

@@ -65,6 +65,14 @@ async def test_by_time_every_row_comes_once_or_the_loss_is_told(
     assert found == rows
 
 
+@pytest.mark.parametrize("paging", [Paging(limit=5, window_ms=30), Paging(limit=5)])
+async def test_what_is_newer_than_the_estimated_time_of_the_venue_is_not_left_out(
+    paging: Paging,
+) -> None:
+    rows: list[Row] = [{"id": str(n), "timestamp": at, "symbol": "X"} for n, at in ((1, 5), (2, 93))]
+    assert await all_rows(Venue(rows).page, paging, Span(1, 90)) == rows
+
+
 async def test_a_quiet_account_is_asked_once() -> None:
     venue = Venue([])
     assert await all_rows(venue.page, Paging(limit=10), Span(1_000, 2_000)) == []

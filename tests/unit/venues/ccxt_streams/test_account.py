@@ -128,6 +128,17 @@ async def test_after_an_outage_what_was_missed_comes_before_anything_newer(
     assert world.kinds() == ["acknowledged", "-", "missed", "filled", "+", "newer"]
 
 
+async def test_a_fill_of_an_outage_that_is_listed_late_is_told_once(world: AccountWorld) -> None:
+    world.client.drop()
+    world.rest.filled("late", world.wall.now())
+    listed, world.rest.fills = world.rest.fills, []
+    await world.wall.advance(3)
+    assert world.kinds() == ["-", "+"]
+    world.rest.fills = listed
+    await world.wall.advance(600)
+    assert world.fills() == ["late"]
+
+
 async def test_an_order_that_ended_meanwhile_is_looked_up(world: AccountWorld) -> None:
     world.client.send({"order": order(world.wall.now())})
     world.rest.open["7"] = Reader().order(order(world.wall.now()))

@@ -345,7 +345,10 @@ class LiveVenue:
         asset: AssetId,
         amount: Decimal,
         instrument: InstrumentId | None = None,
+        *,
+        ts_event: datetime | None = None,
     ) -> AccountFlow:
+        """Move money; `ts_event`: when the venue says it did, None for now."""
         self._held[asset] = self._held.get(asset, ZERO) + amount
         flow = AccountFlow(
             account_id=self._account_id,
@@ -353,7 +356,7 @@ class LiveVenue:
             kind=kind,
             asset=asset,
             amount=amount,
-            ts_event=self._clock.now(),
+            ts_event=ts_event or self._clock.now(),
             instrument_id=instrument,
         )
         self._flows.append(flow)

@@ -1,6 +1,7 @@
 """What happens at the venue without us is recognised, told, and answered by a person."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -328,6 +329,17 @@ async def test_a_flow_is_booked_once_with_its_reason_and_raises_nothing(
     [told] = desk.told(FlowBooked)
     assert isinstance(told, FlowBooked)
     assert (told.kind, told.amount) == (kind, amount)
+    assert desk.agrees()
+    assert not desk.told(DifferenceFound)
+
+
+async def test_a_deposit_credited_long_after_its_time_is_booked_and_raises_nothing() -> None:
+    desk = await holding(in_position())
+    await desk.seconds(7_200)
+    desk.venue.flow(FlowKind.TRANSFER, USDT, D(500), ts_event=desk.wall.now() - timedelta(hours=1))
+    desk.venue.outbox.clear()
+    await desk.seconds(130)
+    assert [told.amount for told in desk.told(FlowBooked)] == [500]  # type: ignore[attr-defined]
     assert desk.agrees()
     assert not desk.told(DifferenceFound)
 

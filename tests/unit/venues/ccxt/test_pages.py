@@ -69,7 +69,9 @@ async def test_by_time_every_row_comes_once_or_the_loss_is_told(
 async def test_what_is_newer_than_the_estimated_time_of_the_venue_is_not_left_out(
     paging: Paging,
 ) -> None:
-    rows: list[Row] = [{"id": str(n), "timestamp": at, "symbol": "X"} for n, at in ((1, 5), (2, 93))]
+    rows: list[Row] = [
+        {"id": str(number), "timestamp": at, "symbol": "X"} for number, at in ((1, 5), (2, 93))
+    ]
     assert await all_rows(Venue(rows).page, paging, Span(1, 90)) == rows
 
 

@@ -21,13 +21,12 @@ from engine.domain.orders import Order, OrderState
 from engine.domain.policies import DEFAULT_POLICY, ExitPlan, OrderPolicy
 from engine.domain.runs import Run
 from engine.errors import StorageError
-from engine.ports import BarsClosed, OrderReport, ReplayEnded, UnitOfWork, UnitOfWorkFactory
+from engine.ports import BarsClosed, OrderReport, ReplayEnded, UnitOfWork, UnitOfWorkFactory, Venue
 from engine.storage.memory import MemoryStorage
 from engine.storage.sql.schema import upgrade
 from engine.storage.sql.storage import SqlStorage
 from engine.storage.writer import WriterLock
 from engine.venues.bookstore import BookStore, Page, SqliteBookStore
-from engine.venues.replay import ReplayVenue
 from tests.fakes.engines import BTC, MINUTE, REPLAYED, TRADER, Bench, Row, at, run
 from tests.fakes.hosts import Target
 from tests.unit.venues.replays import KeptPages
@@ -99,7 +98,7 @@ def watched(factory: UnitOfWorkFactory, fuse: Fuse) -> Callable[[], WatchedUnit]
 class WatchedVenue:
     """A venue whose calls may crash us before they take effect, or before we hear of it."""
 
-    def __init__(self, venue: ReplayVenue, fuse: Fuse) -> None:
+    def __init__(self, venue: Venue, fuse: Fuse) -> None:
         self._venue = venue
         self._fuse = fuse
 

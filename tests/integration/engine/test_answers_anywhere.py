@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
@@ -16,40 +15,16 @@ from engine.domain.commands import AnswerDifference
 from engine.domain.differences import DifferenceAnswer, DifferenceState
 from engine.domain.ids import CommandId, DifferenceId
 from engine.domain.instruments import Instrument
-from engine.domain.orders import Order, OrderSide
+from engine.domain.orders import OrderSide
 from engine.domain.policies import ExitPlan
-from engine.ports import OrderReport
 from engine.storage.memory import MemoryStorage
 from engine.storage.writer import WriterLock
-from tests.fakes.crashes import Crash, Fuse, watched
+from tests.fakes.crashes import Crash, Fuse, WatchedVenue, watched
 from tests.fakes.engines import TRADER, spot
 from tests.fakes.livedesk import USDT, LiveDesk, in_position, perpetual
-from tests.fakes.livevenue import LiveVenue
 
 D = Decimal
 ADOPT, CLOSE, IGNORE = DifferenceAnswer
-
-
-class FusedVenue:
-    """A live venue whose writes may crash us before they take effect, or before we hear of it."""
-
-    def __init__(self, venue: LiveVenue, fuse: Fuse) -> None:
-        self._venue = venue
-        self._fuse = fuse
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._venue, name)
-
-    async def submit_order(self, order: Order) -> OrderReport:
-        self._fuse.reach("before a submit")
-        report = await self._venue.submit_order(order)
-        self._fuse.reach("after a submit")
-        return report
-
-    async def cancel_order(self, order: Order) -> None:
-        self._fuse.reach("before a cancel")
-        await self._venue.cancel_order(order)
-        self._fuse.reach("after a cancel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +104,7 @@ class Story:
             answer=self._case.answer,
         )
         desk.desk.storage = watched(self._storage.unit_of_work, fuse)
-        desk.desk.venue = FusedVenue(self.venue, fuse)
+        desk.desk.venue = WatchedVenue(self.venue, fuse)
         try:
             await desk.desk.bus.send(command)
         except Crash:

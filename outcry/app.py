@@ -14,12 +14,10 @@ import structlog
 from config.settings import Settings
 from engine.bars import Bars
 from engine.bus.inprocess import InProcessBus
-from engine.desk.state import Changes
 from engine.domain.accounts import Latch, TradingMode, TradingState
-from engine.domain.events import HeartbeatMissed
 from engine.domain.ids import AccountId
-from engine.errors import StorageError
-from engine.ports import Clock, Scheduler, StrategyHost, UnitOfWorkFactory, WallClock
+from engine.errors import OutcryError, StorageError
+from engine.ports import Clock, Scheduler, StrategyHost, WallClock
 from engine.schedule.live import ApschedulerScheduler, LiveMarketClock, SystemWallClock
 from engine.schedule.simulated import SimulatedClock, SimulatedScheduler
 from engine.service import EngineService, ServiceSettings
@@ -30,21 +28,20 @@ from engine.strategies.host import WorkerHost
 from engine.strategies.registry import Registry
 from engine.strategies.slot import Limits
 from engine.venues.bookstore import SqliteBookStore
-from notifiers.dispatcher import CURSOR
-from outcry.edges import Edges, build_edges
+from outcry.edges import Edges, around, build_edges
 from outcry.exchange import exchange_market
 from outcry.killfile import KILL_FILE
 from outcry.killswitch import KillSwitch
 from outcry.modes import check_mode
 from outcry.places import PID_FILE, REPLAY_BOOKS, database_file, prepare_data_dir
-from outcry.running import Alarm, Restarted, run_app
+from outcry.running import Restarted, run_app
+from outcry.telling import alarm_of, tell_refused_start, told
 from outcry.trading import BEFORE_ALL_DATA, Market, Parts, build_engine, replay_market
 from outcry.version import version
 
 _log = structlog.get_logger(__name__)
 
 _STORE_AGAIN_SECONDS = 1.0
-_LOOK_EVERY_SECONDS = 0.05
 
 EdgesOf = Callable[[Settings, EngineService], Edges]
 
@@ -71,7 +68,6 @@ async def serve(
         OutcryError: It can't start: one line that says what to do.
         ExceptionGroup: The engine failed while running.
     """
-    check_mode(settings, environ)
     prepare_data_dir(settings.data_dir)
     database = database_file(settings)
     wall = wall or SystemWallClock()
@@ -81,11 +77,17 @@ async def serve(
         schema.upgrade(settings.database_url)  # does nothing at head
         storage = await stack.enter_async_context(SqlStorage(settings.database_url))
         scheduler = ApschedulerScheduler()
-        times = await _times(settings, wall, scheduler, series)
+        bus = InProcessBus()
+        try:
+            check_mode(settings, environ)
+            times = await _times(settings, wall, scheduler, series)
+        except OutcryError as exc:
+            await tell_refused_start(settings, storage.unit_of_work, bus, wall, str(exc))
+            raise
         parts = Parts(
             market=times.market,
             storage=storage.unit_of_work,
-            bus=InProcessBus(),
+            bus=bus,
             host=host or worker_host(settings),
             clock=times.clock,
             wall=wall,
@@ -150,7 +152,7 @@ def worker_host(settings: Settings) -> WorkerHost:
 
 
 def _edges(settings: Settings, engine: EngineService) -> Edges:
-    return build_edges(settings, engine.desk, version=version())
+    return build_edges(settings, around(engine.desk), version=version())
 
 
 @contextmanager
@@ -235,32 +237,6 @@ def _settle_memory() -> None:
     """
     gc.collect()
     gc.freeze()
-
-
-def alarm_of(engine: EngineService) -> Alarm:
-    """Return what tells people that a part failed, by the channels that still work."""
-
-    async def alarm(component: str, message: str) -> None:
-        desk = engine.desk
-        fact = desk.fact("fault", component, desk.wall.now().isoformat())
-        event = HeartbeatMissed(**fact, component=component, message=message)
-        try:
-            await desk.commit(Changes(events=[event]))
-        except StorageError as exc:
-            _log.error("alert not stored", component=component, message=message, error=str(exc))
-
-    return alarm
-
-
-async def told(storage: UnitOfWorkFactory, wall: WallClock) -> None:
-    """Return when every event stored so far has gone out on every channel."""
-    while True:
-        async with storage() as uow:
-            counts = await uow.deliveries.counts()
-            behind = await uow.cursors.get(CURSOR) < await uow.events.last_seq()
-        if not behind and not counts.get("pending") and not counts.get("sending"):
-            return
-        await wall.sleep(_LOOK_EVERY_SECONDS)
 
 
 @contextmanager

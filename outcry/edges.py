@@ -1,6 +1,6 @@
 """The edges as the settings ask for them: bot, notifiers with their channels, charts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.telegram.facts import FactReporter
@@ -9,7 +9,9 @@ from bot.telegram.settings import Operator, TelegramSettings
 from bot.web.service import WebService, WebSettings
 from config.settings import RouteSettings, Settings
 from engine.desk.state import Desk
-from engine.ports import Channel, ChatSender
+from engine.domain.accounts import TradingMode
+from engine.domain.ids import AccountId
+from engine.ports import Channel, ChatSender, Clock, MessageBus, UnitOfWorkFactory, WallClock
 from notifiers.channels.email import EmailChannel, EmailSettings, SmtpSecurity
 from notifiers.channels.ntfy import NtfyChannel, NtfySettings
 from notifiers.channels.telegram import TelegramChannel
@@ -32,23 +34,39 @@ class Edges:
     charts: ChartWorker
 
 
-def build_edges(settings: Settings, desk: Desk, *, version: str) -> Edges:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What edges stand on, whether an engine runs or not."""
+
+    account_id: AccountId
+    mode: TradingMode
+    storage: UnitOfWorkFactory
+    bus: MessageBus
+    clock: Clock
+    wall: WallClock
+
+
+def around(desk: Desk) -> Around:
+    """Return what the edges of an engine stand on."""
+    return Around(
+        account_id=desk.account.id,
+        mode=desk.account.mode,
+        storage=desk.storage,
+        bus=desk.bus,
+        clock=desk.clock,
+        wall=desk.wall,
+    )
+
+
+def build_edges(settings: Settings, where: Around, *, version: str) -> Edges:
     """Put the edges together; nothing is opened before they run."""
     charts = ChartWorker()
-    telegram = _telegram(settings, desk, charts, version=version)
-    notifiers = NotifierService(
-        unit_of_work=desk.storage,
-        bus=desk.bus,
-        clock=desk.wall,
-        market=desk.clock,
-        channels=_channels(settings, desk, charts, telegram.sender if telegram else None),
-        routes=_routes(settings.routes),
-        alone=True,  # the account's lock lets one process run, and everything runs in it
-    )
+    telegram = _telegram(settings, where, charts, version=version)
+    notifiers = _notifiers(settings, where, charts, telegram)
     web = WebService(
         WebSettings(host=settings.web.host, port=settings.web.port),
-        bus=desk.bus,
-        facts=lambda: {"speed": str(settings.replay.speed)},
+        bus=where.bus,
+        facts=lambda: _facts(settings),
     )
     running = [Edge(name="notifiers", service=notifiers), Edge(name="web", service=web)]
     if telegram is not None:
@@ -56,8 +74,40 @@ def build_edges(settings: Settings, desk: Desk, *, version: str) -> Edges:
     return Edges(running=running, charts=charts)
 
 
+def build_voice(settings: Settings, where: Around, *, version: str) -> Edges:
+    """Put together what tells people and hears nobody: for a service that does not start."""
+    charts = ChartWorker()
+    telegram = _telegram(settings, where, charts, version=version)
+    running = [Edge(name="notifiers", service=_notifiers(settings, where, charts, telegram))]
+    if telegram is not None:
+        running.append(Edge(name="telegram", service=telegram.lender()))
+    return Edges(running=running, charts=charts)
+
+
+def _facts(settings: Settings) -> Mapping[str, str]:
+    """Return what /healthz says of the settings: only recorded prices have a speed."""
+    if settings.account.mode is not TradingMode.REPLAY:
+        return {}
+    return {"speed": str(settings.replay.speed)}
+
+
+def _notifiers(
+    settings: Settings, where: Around, charts: ChartWorker, telegram: TelegramService | None
+) -> NotifierService:
+    sender = None if telegram is None else telegram.sender
+    return NotifierService(
+        unit_of_work=where.storage,
+        bus=where.bus,
+        clock=where.wall,
+        market=where.clock,
+        channels=_channels(settings, where, charts, sender),
+        routes=_routes(settings.routes),
+        alone=True,  # the account's lock lets one process run, and everything runs in it
+    )
+
+
 def _telegram(
-    settings: Settings, desk: Desk, charts: ChartWorker, *, version: str
+    settings: Settings, where: Around, charts: ChartWorker, *, version: str
 ) -> TelegramService | None:
     given = settings.telegram
     if given.token is None:
@@ -72,16 +122,16 @@ def _telegram(
             chats=given.chats,
             poll_timeout=given.poll_timeout_seconds,
         ),
-        bus=desk.bus,
-        unit_of_work=desk.storage,
-        wall=desk.wall,
+        bus=where.bus,
+        unit_of_work=where.storage,
+        wall=where.wall,
         facts=FactReporter(
-            desk.storage,
-            desk.bus,
-            account_id=desk.account.id,
-            mode=desk.account.mode,
-            market=desk.clock,
-            wall=desk.wall,
+            where.storage,
+            where.bus,
+            account_id=where.account_id,
+            mode=where.mode,
+            market=where.clock,
+            wall=where.wall,
         ),
         version=version,
         charts=charts,
@@ -89,7 +139,7 @@ def _telegram(
 
 
 def _channels(
-    settings: Settings, desk: Desk, charts: ChartWorker, sender: ChatSender | None
+    settings: Settings, where: Around, charts: ChartWorker, sender: ChatSender | None
 ) -> list[Channel]:
     channels: list[Channel] = []
     operators = tuple(operator.id for operator in settings.telegram.operators)
@@ -97,7 +147,7 @@ def _channels(
         told = TelegramChannelSettings(chat_ids=operators)
         channels.append(TelegramChannel(told, sender=sender, artist=charts))
     if settings.email.host:
-        channels.append(EmailChannel(_email(settings), clock=desk.wall, artist=charts))
+        channels.append(EmailChannel(_email(settings), clock=where.wall, artist=charts))
     if settings.push.topic:
         push = settings.push
         token = push.token.get_secret_value() if push.token else ""

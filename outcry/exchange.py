@@ -10,7 +10,7 @@ from decimal import Decimal
 from config.settings import PaperSettings, Settings
 from engine.domain.accounts import TradingMode
 from engine.domain.ids import AccountId, AssetId, InstrumentId
-from engine.errors import ConfigError
+from engine.errors import ConfigError, TradingError, UnknownInstrument
 from engine.ports import Clock, Venue, WallClock
 from engine.venues.bookstore import SqliteBookStore
 from engine.venues.ccxt.marketdata import open_market_data
@@ -54,8 +54,13 @@ async def exchange_market(settings: Settings, *, clock: Clock, wall: WallClock) 
         venue = await open_venue(described, AccountId(settings.account.id), wall)
     if mode is TradingMode.SHADOW:
         venue = ShadowVenue(venue, clock)
-    listed = {instrument.id: instrument for instrument in await venue.instruments()}
-    _check_listed(settings, frozenset(listed))
+    try:
+        listed = {instrument.id: instrument for instrument in await venue.instruments()}
+    except TradingError as exc:
+        await venue.close()
+        if isinstance(exc, UnknownInstrument):
+            raise ConfigError(f"runs.symbols: {exc}") from exc
+        raise
     note = _NOTES[mode].format(name=settings.venue.exchange)
     return Market(venue=venue, instruments=listed, note=note)
 
@@ -154,14 +159,3 @@ def _models(paper: PaperSettings) -> FillModels:
         latency=LatencyModel(delay=timedelta(milliseconds=paper.latency_ms)),
         leverage=paper.leverage,
     )
-
-
-def _check_listed(settings: Settings, listed: frozenset[InstrumentId]) -> None:
-    for run in settings.runs:
-        for symbol in run.symbols:
-            if symbol not in listed:
-                raise ConfigError(
-                    f"run {run.name}: {settings.venue.exchange} lists no {settings.venue.market} "
-                    f"market {symbol}. Nothing was started. Symbols are written like BTC/USDT, "
-                    "perpetuals like BTC/USDT:USDT"
-                )

@@ -159,6 +159,10 @@ class TelegramService:
             await self._pool.close()
             await asyncio.gather(*(request.shutdown() for request in self._requests))
 
+    def lender(self) -> "Lender":
+        """Return a service that lends `sender` and hears nobody; run it in place of this one."""
+        return Lender(self._requests)
+
     # --- the intake's consumer ---------------------------------------------------------------
 
     def kill(self, batch: Sequence[Judged]) -> None:
@@ -311,3 +315,17 @@ class TelegramService:
         if incoming.is_private and operator.id not in self._menus_for:
             self._menus_for.add(operator.id)
             self._pool.spawn(publish_menu(self._bot, self._registry, operator.id, operator.role))
+
+
+class Lender:
+    """Keeps the connection to Telegram open for a sender, until cancelled."""
+
+    def __init__(self, requests: Sequence[AiohttpRequest]) -> None:
+        self._requests = requests
+
+    async def run(self) -> None:
+        await asyncio.gather(*(request.initialize() for request in self._requests))
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.gather(*(request.shutdown() for request in self._requests))

@@ -184,8 +184,8 @@ class MarketFile:
         missing = [one for one in self.settings.instruments if one not in markets.rows]
         if missing:
             raise UnknownInstrument(
-                f"{self.settings.name}: {self.settings.exchange} lists no {self.settings.market} "
-                f"market {', '.join(missing)}. Nothing was started. "
+                f"{self.settings.name} lists no {self.settings.market} market "
+                f"{', '.join(missing)}. Nothing was started. "
                 f"{_nearest(missing[0], markets.symbols.values())}"
             )
 

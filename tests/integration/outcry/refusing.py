@@ -64,7 +64,12 @@ class Rehearsal:
     _reading: "asyncio.Task[None] | None" = None
 
     async def start(
-        self, *, mode: TradingMode = TradingMode.LIVE, symbol: str = SYMBOL, trades: bool = True
+        self,
+        *,
+        mode: TradingMode = TradingMode.LIVE,
+        symbol: str = SYMBOL,
+        trades: bool = True,
+        allow: str = ACCOUNT,
     ) -> None:
         """Start the service; it may end at once."""
         self.process = await asyncio.create_subprocess_exec(
@@ -77,7 +82,7 @@ class Rehearsal:
                 str(self._written(mode, symbol, trades)),
             ),
             cwd=ROOT,
-            env=self._environment(),
+            env=self._environment(allow),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -159,11 +164,11 @@ class Rehearsal:
         path.write_text(yaml.safe_dump(settings))
         return path
 
-    def _environment(self) -> Mapping[str, str]:
+    def _environment(self, allow: str) -> Mapping[str, str]:
         http = self.exchange.http
         urls = {"rest": f"{http}/{{host}}", "ws": f"{http.replace('http', 'ws')}/{{host}}"}
         more = {
-            "OUTCRY_ALLOW_LIVE": ACCOUNT,
+            "OUTCRY_ALLOW_LIVE": allow,
             "OUTCRY_VENUE__KEY": KEY,
             "OUTCRY_VENUE__SECRET": SECRET,
             "OUTCRY_VENUE__URLS": json.dumps(urls),

@@ -29,6 +29,7 @@ def test_it_trades_public_prices_with_a_run_for_each_symbol(tmp_path: Path, urls
         ready = demo.until("ready: open")
         assert "live prices of binance for BTC/USDT, ETH/USDT, simulated fills, no key" in ready
         assert health(port)["mode"] == "paper"
+        assert "speed" not in health(port)  # only recorded prices have one
         deadline = time.monotonic() + 30
         while not (seen := health(port)["venues"])[0]["connected"]:  # type: ignore[index]
             assert time.monotonic() < deadline, seen
@@ -37,11 +38,12 @@ def test_it_trades_public_prices_with_a_run_for_each_symbol(tmp_path: Path, urls
         assert get_json(f"http://127.0.0.1:{port}/sandbox/state")["exchange"] is None
 
 
-def test_a_symbol_that_is_not_listed_is_named(tmp_path: Path, urls: str) -> None:
+def test_a_symbol_that_is_not_listed_ends_it_with_one_line(tmp_path: Path, urls: str) -> None:
     arguments = ("demo", "--paper", "binance", "NOSUCH/USDT", "--port", str(free_port()))
-    with running(*arguments, data_dir=tmp_path, more={"OUTCRY_VENUE__URLS": urls}) as demo:
-        demo.until("Mend what it says (for live prices: the network, or the symbol)")
-        assert any("lists no spot market NOSUCH/USDT" in line for line in demo.lines)
+    done = outcry(*arguments, data_dir=tmp_path, more={"OUTCRY_VENUE__URLS": urls})
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert "the service can't start: runs.symbols: binance lists no spot market NOSUCH" in line
 
 
 def test_without_a_network_it_says_so_once_and_goes_on_trying(tmp_path: Path) -> None:

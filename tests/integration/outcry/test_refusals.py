@@ -69,15 +69,41 @@ async def test_a_key_that_expires_while_orders_leave_is_told_once_however_many_a
         assert desk.accepted() == before
 
 
-async def test_a_symbol_that_is_not_listed_is_refused_in_one_line(tmp_path: Path) -> None:
+UNLISTED = (
+    "runs.symbols: binance lists no spot market BTX/USDT. Nothing was started. Check the spelling."
+)
+
+
+async def test_a_symbol_that_is_not_listed_is_told_once_in_chat_and_in_one_line_of_the_log(
+    tmp_path: Path, golden: Golden
+) -> None:
     async with rehearsal(tmp_path) as desk:
         await desk.start(symbol="BTX/USDT")
-        assert await desk.ended() in {1, 2}
-        assert desk.log == [
-            "outcry: binance: binance lists no spot market BTX/USDT. Nothing was started. "
-            "Check the spelling."
-        ]
+        assert await desk.ended() == 2
+        [text] = desk.messages()
+        golden("refusals/unlisted_symbol.txt", steady(text))
+        assert [line for line in desk.log if "Nothing" in line] == [f"outcry: {UNLISTED}"]
+        assert not any("Traceback" in line for line in desk.log)
         assert desk.asked_to_trade() == 0
+
+
+async def test_a_start_that_is_refused_again_for_the_same_cause_is_not_told_again(
+    tmp_path: Path,
+) -> None:
+    async with rehearsal(tmp_path) as desk:
+        for _ in range(2):  # as a supervisor does
+            await desk.start(symbol="BTX/USDT")
+            assert await desk.ended() == 2
+        assert len(desk.messages()) == 1
+
+
+async def test_live_that_nobody_allowed_is_told_in_chat(tmp_path: Path) -> None:
+    async with rehearsal(tmp_path) as desk:
+        await desk.start(allow="")
+        assert await desk.ended() == 2
+        [text] = desk.messages()
+        assert "Outcry did not start" in text
+        assert "OUTCRY_ALLOW_LIVE does not name it. Nothing was started." in text
 
 
 @pytest.mark.parametrize("name", list(REFUSALS))

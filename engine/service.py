@@ -357,7 +357,7 @@ class EngineService:
         order = await self._orders.reported(message.report, self._bars.follow_up)
         if order is None or order.purpose is OrderPurpose.ENTRY:
             return
-        turned_up = order.client_order_id in self._protection.taken_back
+        turned_up = order.client_order_id in self._protection.exits.taken_back
         if not (order.state.is_terminal or turned_up):
             return
         key = (order.book_id, order.instrument_id, order.position_side)

@@ -63,6 +63,7 @@ def protect(
     """
     resting = [order for order in working if not goes_at_once(order)]
     orders = [order for order in resting if order.state is not OrderState.CANCEL_PENDING]
+    orders.sort(key=lambda order: not order.is_working)  # what works is kept before what may
     if state is None or quantity == 0:
         return ProtectionChange(cancel=tuple(orders))
     alone = style is ExitStyle.ONE_AT_A_TIME
@@ -89,8 +90,9 @@ def protect(
             order = exit_order(state, quantity, exit_, now, is_known)
             place.append(replace(order, reduce_only=reduce_only))
     if alone and len(kept) < len(resting):
+        if any(order.state is OrderState.UNKNOWN for order in resting):
+            return NOTHING  # nothing could take the place of what works before that is known
         place = []
-        orders = [order for order in orders if order.state is not OrderState.UNKNOWN]
     stale = tuple(order for order in orders if order.client_order_id not in kept)
     if not alone and any(o.client_order_id in kept and _is_stop_on_its_way(o) for o in orders):
         stale = tuple(o for o in stale if o.purpose is not OrderPurpose.STOP)

@@ -100,7 +100,8 @@ class Doubts:
                 await self._send_again(order)
 
     def _forget(self, open_ids: set[ClientOrderId]) -> None:
-        for kept in (self._orders.unsent, self._orders.uncancelled, self._protection.taken_back):
+        exits = self._protection.exits
+        for kept in (self._orders.unsent, self._orders.uncancelled, exits.taken_back):
             kept &= open_ids
         self._patience.keep(open_ids)
 
@@ -180,7 +181,7 @@ class Doubts:
             await self._exit_again(order, min(_left(order), proven))
             return
         if proven >= closable(self._desk, order.book_id, order.instrument_id):
-            self._protection.taken_back.add(order.client_order_id)
+            self._protection.exits.taken_back.add(order.client_order_id)
             await self._restore(order)
 
     async def _proven(self, order: Order) -> Decimal:

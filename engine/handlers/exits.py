@@ -42,6 +42,10 @@ class Exits:
 
     Args:
         restore: Brings the protective orders of a position in line with its plan.
+
+    Attributes:
+        taken_back: Exits in doubt whose cancel the venue has answered, where it keeps both such a
+            one and its follower from being filled: they protect nothing and are in nobody's way.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class Exits:
         self._desk = desk
         self._orders = orders
         self._restore = restore
+        self.taken_back: set[ClientOrderId] = set()
         self._waiting: dict[ClientOrderId, PlanKey] = {}  # intents, oldest first
 
     # --- how things stand --------------------------------------------------------------------
@@ -160,10 +165,20 @@ class Exits:
 
     async def _make_room(self, keys: Sequence[PlanKey]) -> None:
         """Take away what locks these positions, and send what waits for that."""
-        blockers = [order for key in keys for order in self._blockers(key)]
+        blockers = [order for key in keys for order in self._in_the_way(key)]
         await self._orders.cancel(blockers)
         await asyncio.gather(*(self._hear(order) for order in blockers))
         await self.release(*keys)
+
+    def _in_the_way(self, key: PlanKey) -> list[Order]:
+        """Return what is to be cancelled to make room for an exit.
+
+        A stop that works stays while another one is in doubt: the exit has to wait for that.
+        """
+        blockers = self._blockers(key)
+        if any(order.state is OrderState.UNKNOWN for order in blockers):
+            return [order for order in blockers if not order.is_working]
+        return blockers
 
     def _blockers(self, key: PlanKey) -> list[Order]:
         """Return what rests for the position and locks what it would sell."""
@@ -171,13 +186,29 @@ class Exits:
         return [
             order
             for order in self._desk.protective_orders(key)
-            if not goes_at_once(order) and told.get(order.client_order_id, ZERO) < order.quantity
+            if not goes_at_once(order)
+            and not self.is_taken_back(order)
+            and told.get(order.client_order_id, ZERO) < order.quantity
         ]
+
+    def is_taken_back(self, order: Order) -> bool:
+        """Tell whether an exit in doubt was cancelled: one that turns up after all counts again."""
+        return order.state is OrderState.UNKNOWN and order.client_order_id in self.taken_back
 
     async def hear(self, orders: Sequence[Order]) -> None:
         """Ask what became of orders whose cancel was asked for: an answer is not yet an end."""
         for order in orders:
             await self._hear(order)
+
+    async def hear_of_cancels(self, key: PlanKey) -> None:
+        """Ask what became of cancels that an earlier life, or the start's own pass, asked for.
+
+        Where a resting exit locks what it sells, nothing takes its place before.
+        """
+        desk = self._desk
+        if self.style(key) is not ExitStyle.ONE_AT_A_TIME or desk.activity.is_asking(key[1]):
+            return
+        await self.hear(desk.protective_orders(key))
 
     async def _hear(self, order: Order) -> None:
         desk = self._desk
@@ -259,7 +290,7 @@ class Exits:
         for key in dict.fromkeys(self._waiting.values()):
             if desk.activity.is_asking(key[1]):
                 continue
-            again = [o for o in self._blockers(key) if o.is_working]
+            again = [o for o in self._in_the_way(key) if o.is_working]
             await self._orders.cancel(again)
             await self.hear(self._blockers(key))
             await self.release(key)

@@ -50,8 +50,6 @@ class Protection:
 
     Attributes:
         exits: The way of every exit to the venue.
-        taken_back: Exits in doubt that the venue was asked to cancel: they protect nothing, and
-            others may take their place.
     """
 
     def __init__(
@@ -65,7 +63,6 @@ class Protection:
         self._answering: set[PlanKey] = set()
         self._unprotected = Unprotected(desk)
         self.exits = Exits(desk, orders, self.restore)
-        self.taken_back: set[ClientOrderId] = set()
 
     def intents(
         self, key: PlanKey, plan: ExitPlanState | None, changes: Changes
@@ -121,12 +118,8 @@ class Protection:
         return [
             order
             for order in orders
-            if not order.state.is_terminal and not self._is_taken_back(order)
+            if not order.state.is_terminal and not self.exits.is_taken_back(order)
         ]
-
-    def _is_taken_back(self, order: Order) -> bool:
-        """Tell whether an exit in doubt was cancelled: one that turns up after all counts again."""
-        return order.state is OrderState.UNKNOWN and order.client_order_id in self.taken_back
 
     def _held(self, key: PlanKey) -> Decimal:
         """Return what is still there of the position, signed: the smaller of ours and theirs."""
@@ -223,6 +216,7 @@ class Protection:
         await self.exits.release(key)
         if key in self._answering:
             return  # an exit takes the stop's place; if it fails, the watch is next
+        await self.exits.hear_of_cancels(key)
         async with self._desk.section:
             changes = Changes()
             adjustment = self.intents(key, self._desk.plans.get(key), changes)

@@ -247,6 +247,53 @@ async def test_an_exit_that_arrives_after_its_successor_sells_nothing_more(
     assert desk.agrees()
 
 
+async def test_an_exit_does_not_wait_for_the_proof_of_a_stop_that_was_taken_back() -> None:
+    desk = LiveDesk(script=leaving(spot()).script, exit_plan=STOP)
+    desk.venue.script.submits = [Answer.OK, Answer.OK, Answer.DROPPED, Answer.LATE]
+    desk.venue.script.proof_waits = True
+    await entered(desk)
+    await desk.bar()  # neither the exit nor the stop that comes back has an answer
+    await desk.seconds(4)
+    assert desk.held() == 0
+    assert desk.desk.unprotected_seconds <= 4
+    with pytest.raises(OrderRefused):
+        desk.venue.arrive()  # the stop: nothing is left that it could sell
+    desk.venue.script.proof_waits = False
+    await desk.seconds(70)
+    assert not desk.desk.orders
+    assert desk.agrees()
+    assert once(desk)
+
+
+async def test_a_stop_that_arrives_before_the_exit_that_overtook_it_works_until_the_next() -> None:
+    desk = LiveDesk(script=leaving(spot()).script, exit_plan=STOP)
+    submits = [Answer.OK, Answer.OK, Answer.DROPPED, Answer.LATE, Answer.LATE]
+    desk.venue.script.submits = submits
+    desk.venue.script.proof_waits = True
+    await entered(desk)
+    await desk.bar()
+    desk.venue.arrive()
+    await desk.seconds(70)
+    assert desk.held() == 0
+    assert not [r for r in desk.venue.orders.values() if r.is_open]
+    assert desk.agrees()
+
+
+async def test_a_stop_that_works_stays_while_another_one_is_in_doubt() -> None:
+    first = LiveDesk(script=leaving(spot()).script, exit_plan=STOP)
+    first.venue.script.submits = [Answer.OK, Answer.DROPPED]
+    first.venue.script.proof_waits = True
+    await entered(first)
+    await first.seconds(3)
+    assert working(first, OrderPurpose.STOP) == [10]  # the one that took its place
+    desk = await first.next_life().start()  # which does not know that it was taken back
+    await desk.bar()
+    assert working(desk, OrderPurpose.STOP) == [10]
+    await desk.seconds(4)
+    assert desk.held() == 0
+    assert desk.desk.unprotected_seconds <= 1
+
+
 async def test_an_exit_beside_other_holdings_is_sent_again_once_it_is_proved_absent() -> None:
     desk = LiveDesk(script=leaving(spot()).script, opening={USDT: D(10_000), COIN: D(5)})
     desk.venue.script.submits = [Answer.OK, Answer.DROPPED]

@@ -185,6 +185,18 @@ async def test_a_cancel_that_a_crash_cut_off_is_asked_again() -> None:
     assert not again.venue.orders[stop.venue_order_id].is_open
 
 
+async def test_after_a_cancel_that_a_crash_cut_off_the_stop_is_placed_before_trading() -> None:
+    desk = await holding()
+    [stop] = [o for o in desk.desk.orders.values() if o.purpose is OrderPurpose.STOP]
+    async with desk.storage() as uow:
+        at = desk.wall.now()
+        await uow.orders.save(stop.moved(OrderState.CANCEL_PENDING, at=at))
+        await uow.commit()
+    again = await desk.next_life().start()  # and no stream has told of the cancel's end yet
+    [placed] = [o for o in again.desk.orders.values() if o.is_working]
+    assert placed.client_order_id != stop.client_order_id
+
+
 async def test_an_open_question_outlives_a_restart_and_can_still_be_answered() -> None:
     desk = await holding()
     desk.venue.trade_by_hand(OrderSide.SELL, D(4), BTC)

@@ -39,6 +39,8 @@ class Feeding(Protocol):
     @property
     def connected(self) -> bool: ...
     @property
+    def trouble(self) -> str: ...
+    @property
     def last_message_at(self) -> datetime | None: ...
 
 
@@ -183,6 +185,7 @@ class Session:
         """
         gate = self.gate.vitals()
         stale = "" if self.markets is None else self.markets.stale
+        trouble = "" if feed is None else feed.trouble
         times = (gate.last_answer_at, None if feed is None else feed.last_message_at)
         return VenueVitals(
             name=self.settings.name,
@@ -192,7 +195,7 @@ class Session:
             clock_skew_ms=self.skew.skew_ms,
             budget_used=gate.budget_used,
             open_breakers=gate.open_breakers,
-            note="; ".join(part for part in (note, stale) if part),
+            note="; ".join(part for part in (note, trouble, stale) if part),
         )
 
     async def another_client(self) -> CcxtClient:

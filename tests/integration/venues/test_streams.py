@@ -65,6 +65,47 @@ async def test_a_trade_made_while_the_stream_was_cut_is_told_once(spot: Streamed
     assert spot.connections() == [False, True]
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Rule(name="refused", operation="query.stream_key", effect=Effect.CLOCK_REFUSED),
+        Rule(name="refused", operation="query.stream_key", effect=Effect.RATE_LIMITED),
+        Rule(name="refused", operation="query.stream_key", effect=Effect.MAINTENANCE),
+        Rule(
+            name="refused",
+            operation="query.stream_key",
+            effect=Effect.REFUSE,
+            code=-1125,
+            text="This listenKey does not exist.",
+        ),
+        Rule(
+            name="refused",
+            operation="query.stream_key",
+            effect=Effect.DELAY_REPLY,
+            delay_ms=3_600_000,
+        ),
+    ],
+    ids=lambda rule: str(rule.effect),
+)
+async def test_a_refused_subscription_to_the_account_is_made_again_and_its_absence_is_told(
+    spot: Streamed, refusal: Rule
+) -> None:
+    faults = spot.server.exchange.faults
+    faults.add(refusal)
+    spot.server.server.binance.cut()
+    await spot.move(20)
+    assert spot.connections() == [False]
+    assert "no stream of the account for 2" in spot.venue.vitals().note
+    spot.server.exchange.hands.manual_trade(ACCOUNT, "BTCUSDT", Side.BUY, Decimal("0.01"))
+    await spot.move_until(spot.fills, seconds=8)  # polled
+    faults.clear()
+    await spot.move_until(lambda: spot.connections() == [False, True], seconds=40)
+    assert spot.venue.vitals().note == ""
+    told = len(spot.fills())
+    spot.server.exchange.hands.manual_trade(ACCOUNT, "BTCUSDT", Side.SELL, Decimal("0.01"))
+    await spot.move_until(lambda: len(spot.fills()) > told, seconds=2)
+
+
 async def test_a_frozen_account_stream_is_noticed_and_nothing_is_lost(spot: Streamed) -> None:
     await spot.move(2)
     spot.server.exchange.faults.add(

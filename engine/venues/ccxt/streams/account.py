@@ -33,10 +33,10 @@ _log = structlog.get_logger(__name__)
 class AccountLane:
     """Merges the stream with what REST says: after an outage first what was missed, then the rest.
 
-    The stream's messages wait while that is asked for. As long as the stream is down, and where
-    there is none, REST is asked every few seconds. While it is up REST is asked now and then as
-    well: a fill that it has and the stream should have told long ago means that the stream only
-    looks alive, and it is cut.
+    The stream's messages wait while that is asked for. As long as the stream is down or has not
+    been subscribed to, and where there is none, REST is asked every few seconds. While it is up
+    REST is asked now and then as well: a fill that it has and the stream should have told long ago
+    means that the stream only looks alive, and it is cut.
 
     Args:
         emit: Takes each message; fills come before the order reports that count them.
@@ -71,6 +71,7 @@ class AccountLane:
         self._held: list[Fill | OrderReport] = []  # told by the stream, wait for what was missed
         self._whole = False  # stream and REST agree: messages are handed on as they come
         self._holding_since: float | None = None
+        self._subscribed_at: float | None = None  # on the connection that is open
         self._broken_at = around.wall.monotonic()
         self._breaks = 0
         self._untold: dict[str, float] = {}  # fills that only REST told of, and until when
@@ -119,6 +120,8 @@ class AccountLane:
         if any(match.matches(message) for match in self._quirks.session_ended):
             self._around.tap.cut("the exchange ended the session")
             return
+        if any(match.matches(message) for match in self._quirks.subscribed):
+            self._subscribed()
         if any(match.matches(message) for match in self._quirks.money_moved):
             self._money_moved.set()
         client, reader = self._client, self._reader
@@ -170,8 +173,22 @@ class AccountLane:
                 self._emit(OrderReported(advanced))
         return new
 
+    def _subscribed(self) -> None:
+        self._subscribed_at = self._around.wall.monotonic()
+        self._wake.set()
+
+    @property
+    def _tells_for(self) -> float | None:
+        """Seconds since the stream tells of the account; None while it does not."""
+        if self._around.tap.connected_for is None or self._subscribed_at is None:
+            return None
+        return self._around.wall.monotonic() - self._subscribed_at
+
     def _connected(self) -> None:
         """A break that nobody was waiting for shows only in the next connection."""
+        self._subscribed_at = None
+        if not self._quirks.subscribed:
+            self._subscribed()
         self._breaks += 1
         if self._whole:
             self._broke("it was connected anew")
@@ -201,24 +218,32 @@ class AccountLane:
             if self._whole:
                 await self._check()
                 continue
-            connected_for = self._around.tap.connected_for
+            self._cut_unsubscribed()
+            tells_for = self._tells_for
             broken_for = wall.monotonic() - self._broken_at
-            if connected_for is None and broken_for < policy.poll:
+            if tells_for is None and broken_for < policy.poll:
                 await event_within(wall, policy.poll - broken_for, self._wake)  # a dial may do
-            elif connected_for is not None and connected_for < policy.settle:
-                await event_within(wall, policy.settle - connected_for, self._wake)
-            elif await self._caught_up() and connected_for is not None:
+            elif tells_for is not None and tells_for < policy.settle:
+                await event_within(wall, policy.settle - tells_for, self._wake)
+            elif await self._caught_up() and tells_for is not None:
                 self._mended()
                 await event_within(wall, policy.early, self._wake)
             else:
                 await event_within(wall, policy.poll, self._wake)
+
+    def _cut_unsubscribed(self) -> None:
+        """Give up a connection on which the subscription is neither taken nor refused."""
+        connected_for = self._around.tap.connected_for
+        overdue = connected_for is not None and connected_for >= self._around.policy.connect
+        if overdue and self._subscribed_at is None:
+            self._around.tap.cut("the subscription to the account was not answered")
 
     async def _caught_up(self) -> bool:
         """Ask for what was missed; tell whether the stream held meanwhile."""
         breaks = self._breaks
         if await self._ask() is None:
             return False
-        return breaks == self._breaks and self._around.tap.connected_for is not None
+        return breaks == self._breaks and self._tells_for is not None
 
     async def _check(self) -> None:
         """Compare once with REST while the stream is up; what only REST has is awaited."""

@@ -86,6 +86,11 @@ class Feed(Generic[M]):
         return self._link.connected
 
     @property
+    def trouble(self) -> str:
+        """As `Link.trouble`."""
+        return self._link.trouble
+
+    @property
     def last_message_at(self) -> datetime | None:
         """When the newest frame came, wall time."""
         times = [tap.last_message_at for tap in self._taps if tap.last_message_at is not None]

@@ -101,13 +101,18 @@ class KlineLayout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameMatch:
-    """Knows a frame by the text at one place."""
+    """Knows a frame by what is at one place.
+
+    Attributes:
+        values: The texts that are meant; None: anything.
+    """
 
     path: tuple[str, ...]
-    values: frozenset[str]
+    values: frozenset[str] | None = None
 
     def matches(self, message: object) -> bool:
-        return at(unwrapped(message), self.path) in self.values
+        found = at(unwrapped(message), self.path)
+        return found is not None if self.values is None else found in self.values
 
 
 def unwrapped(message: object) -> object:

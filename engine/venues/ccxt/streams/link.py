@@ -33,6 +33,15 @@ class Link:
         """Count `part` in: it is down until it is told to be up."""
         self._up_since.setdefault(part, None)
 
+    @property
+    def trouble(self) -> str:
+        """Say what is not streamed and since when, "" while all is or before the first time."""
+        if self._broken_since is None:
+            return ""
+        parts = ", ".join(part for part, since in self._up_since.items() if since is None)
+        seconds = self._wall.monotonic() - self._broken_since
+        return f"no stream of {parts} for {seconds:.0f} s: it is asked for over REST meanwhile"
+
     def up_for(self, part: str) -> float | None:
         """Return the seconds a part has been up; None while it is down."""
         since = self._up_since.get(part)

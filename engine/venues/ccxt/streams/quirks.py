@@ -1,7 +1,7 @@
 """What differs between exchanges' streams, as data; and the times all streams go by."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from engine.venues.ccxt.streams.completing import Completion
@@ -15,6 +15,8 @@ class StreamQuirks:
     Attributes:
         klines: How its frames flag the end of a bar. None: they don't; a bar is final by the
             first update of the next one, or after the grace period by asking for it.
+        subscribed: Frames that say that the account's subscription was taken. None of them: a
+            connection is enough, as where its address names the session.
         session_ended: Frames that say that the account's subscription is over, though the
             connection stays open.
         money_moved: Frames that tell of transfers, funding or interest.
@@ -27,6 +29,7 @@ class StreamQuirks:
     """
 
     klines: KlineLayout | None = None
+    subscribed: tuple[FrameMatch, ...] = ()
     session_ended: tuple[FrameMatch, ...] = ()
     money_moved: tuple[FrameMatch, ...] = ()
     watch_balance: bool = False
@@ -45,7 +48,7 @@ class StreamPolicy:
         grace: A bar that has not been told so long after its end is asked for,
         ask_again: and again so much later each time, then left to the next bar.
         watch: A silent watch is looked at so often.
-        connect: A connection and its subscription may take so long.
+        connect: A connection and its subscription may take so long; then it is made anew.
         settle: After a connection, until what was missed is asked for.
         silence: Nothing at all for so long on a stream of prices: the connection is cut. Doubled
             while a new one is silent as well, up to `longest_silence`: then nobody trades.
@@ -159,9 +162,12 @@ _BINANCE = StreamQuirks(
     sessions=("linear",),
     depth=100,
 )
+# https://developers.binance.com/docs/binance-spot-api-docs/websocket-api/user-data-stream-requests
+_BINANCE_SPOT = replace(_BINANCE, subscribed=(FrameMatch(path=("result", "subscriptionId")),))
 # https://docs.kraken.com/exchange/api-reference/spot-websocket-v2/executions
 _KRAKEN = StreamQuirks(
     depth=100,
+    subscribed=(FrameMatch(path=("result", "channel"), values=frozenset({"executions"})),),
     completions=(
         Completion(
             frames=FrameMatch(path=("channel",), values=frozenset({"executions"})),
@@ -183,7 +189,7 @@ _OKX_SPOT = StreamQuirks(klines=_okx_klines(5))
 
 STREAM_QUIRKS: Mapping[tuple[str, str], StreamQuirks] = MappingProxyType(
     {
-        ("binance", "spot"): _BINANCE,
+        ("binance", "spot"): _BINANCE_SPOT,
         ("binance", "linear"): _BINANCE,
         ("bybit", "spot"): StreamQuirks(klines=_BYBIT_KLINES, depth=50),
         ("bybit", "linear"): StreamQuirks(klines=_BYBIT_KLINES, depth=50),

@@ -87,7 +87,9 @@ class Watching:
         watch: Subscribes where that is needed and returns after the next update; what it says is
             read from its frame (see `Tap`).
         broke: Called instead of `Link.down` when it fails; whoever gives it tells the link
-            himself when it is whole again. Such a stream may be silent as long as it likes.
+            himself when it is whole again. Such a stream may be silent as long as it likes. When
+            a subscription is refused the connection goes with it: the library may believe that it
+            is subscribed there, or wait for an answer that has come.
     """
 
     def __init__(
@@ -118,7 +120,10 @@ class Watching:
             except TimeoutError:
                 await self._silent()
             except around.tap.faults as exc:
-                await self._failed(in_words(exc))
+                reason = in_words(_first_of(exc, around.tap.faults[0]))
+                if self._broke is not None and around.tap.connected_for is not None:
+                    around.tap.cut(reason)
+                await self._failed(reason)
             else:
                 self._up()
                 self._allowed_silence = around.policy.silence
@@ -150,3 +155,13 @@ class Watching:
         else:
             self._broke(reason)
         await self._around.wall.sleep(pause)
+
+
+def _first_of(exc: Exception, fault: type[Exception]) -> Exception:
+    """Return the library's own error where it stumbled while handling that."""
+    found: BaseException | None = exc
+    while found is not None:
+        if isinstance(found, fault):
+            return found
+        found = found.__context__
+    return exc

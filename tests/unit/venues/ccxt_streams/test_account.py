@@ -277,6 +277,27 @@ async def test_a_new_connection_opens_a_new_session(world: AccountWorld) -> None
     assert world.client.options["linear"] == {"listenKey": "old", "lastAuthenticatedTime": 0}
 
 
+async def test_a_connection_is_no_stream_before_the_subscription_was_taken() -> None:
+    async with AccountWorld(quirks=stream_quirks("binance", "spot")) as world:
+        await world.wall.advance(7)
+        assert not world.link.connected
+        world.rest.filled("polled", world.wall.now())
+        await world.wall.advance(5)
+        assert world.fills() == ["polled"]
+        world.client.send({"id": "1", "status": 200, "result": {"subscriptionId": 0}})
+        await world.wall.advance(1)
+        assert world.link.connected
+        assert world.client.dials == 1
+
+
+async def test_a_subscription_that_is_never_answered_is_made_again() -> None:
+    async with AccountWorld(quirks=stream_quirks("binance", "spot")) as world:
+        await world.wall.advance(60)
+        assert 3 <= world.client.dials <= 4
+        assert not world.link.connected
+        assert world.link.trouble
+
+
 async def test_open_orders_of_before_the_start_are_not_told_and_their_end_is() -> None:
     rest = RestAccount()
     rest.open["7"] = Reader().order(order(START - minutes(600)))

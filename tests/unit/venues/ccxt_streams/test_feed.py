@@ -179,7 +179,7 @@ class Whole:
         self.prices, self.private = FakePro(**BOOKS), FakePro()
         self.rest, self.history = RestAccount(), RestHistory()
         self.feeds = Feeds(venue="Fake", wall=self.wall, draw=lambda: 1.0)
-        self.quirks = stream_quirks("binance", "spot")
+        self.quirks = stream_quirks("binance", "linear")
 
     def tap(self, client: FakePro) -> Tap:
         return Tap(client, wall=self.wall, faults=(LibraryError,))  # type: ignore[arg-type]

@@ -1,16 +1,13 @@
-"""The scripted exchange in a process of its own, telling when bars closed and orders came.
+"""The scripted exchange in a process of its own, that lays orders and counts requests.
 
     python -m benchmarks.exchange SYMBOLS
 
-It prints its address, and runs until its standard input ends. POST /bench/N lays N resting buys,
-ids "bench-N", over the symbols. GET /bench tells, in seconds of the machine's monotonic clock,
-when bars had closed and their frames were handed over, and when orders came; and how many signed
-requests came in all.
+It prints its port, and runs until its standard input ends. POST /bench/N lays N resting buys, ids
+"bench-N", over the symbols. GET /bench tells how many signed requests came in all.
 """
 
 import asyncio
 import sys
-import time
 from decimal import Decimal
 
 from aiohttp import web
@@ -27,41 +24,29 @@ PRICE = 100
 _MINUTE_MS = 60_000
 
 
-class TellingServer(ExchangeServer):
-    """Notes the times that the benchmark asks for."""
+class CountingServer(ExchangeServer):
+    """Counts what the benchmark asks for."""
 
     def __init__(self, exchange: Exchange, settings: ServerSettings) -> None:
         super().__init__(exchange, settings)
-        self.closed: list[float] = []
-        self.ordered: list[float] = []
         self.signed = 0
-
-    def move_to(self, to_ms: int) -> None:
-        before = self.exchange.now_ms
-        super().move_to(to_ms)
-        if before // 1000 != self.exchange.now_ms // 1000:
-            self.closed.append(time.perf_counter())
 
     def make_app(self) -> web.Application:
         app = super().make_app()
-        app.middlewares.append(self._note)
+        app.middlewares.append(self._count)
         app.router.add_get("/bench", self._tell)
         app.router.add_post("/bench/{number}", self._place)
         return app
 
     @web.middleware
-    async def _note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        came = time.perf_counter()
+    async def _count(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         told = request.path.startswith("/bench")
         if not told and ("signature" in request.query_string or request.method == "POST"):
             self.signed += 1
-        if request.method == "POST" and request.path.endswith("/order"):
-            self.ordered.append(came)
         return await handler(request)
 
     async def _tell(self, request: web.Request) -> web.Response:
-        facts = {"closed": self.closed, "ordered": self.ordered, "signed": self.signed}
-        return web.json_response(facts)
+        return web.json_response({"signed": self.signed})
 
     async def _place(self, request: web.Request) -> web.Response:
         symbols = [market.symbol for market in self.exchange.markets]
@@ -103,8 +88,8 @@ def exchange_of(symbols: int) -> Exchange:
 
 async def _serve(symbols: int) -> None:
     settings = ServerSettings(pump_every_s=0.02, limits_enforced=False)
-    async with TellingServer(exchange_of(symbols), settings) as server:
-        print(server.http, flush=True)
+    async with CountingServer(exchange_of(symbols), settings) as server:
+        print(server.port, flush=True)
         await asyncio.to_thread(sys.stdin.read)
 
 

@@ -1,0 +1,118 @@
+"""A line between the service and the exchange that notes when bars closed and orders came.
+
+It passes bytes on unchanged, in a thread of its own, and reads the clock where it does: just before
+a closed bar's frame is handed to the service's socket, and when the whole of an order's request has
+been read from it. What the exchange itself takes, to tell of ten bars or to match the first of ten
+orders, is in neither: an exchange has machines of its own for that.
+"""
+
+import re
+import selectors
+import socket
+import threading
+import time
+from collections import defaultdict
+from types import TracebackType
+from typing import Self
+
+# Binance's: a websocket frame's text, and a signed request's head and body.
+_CLOSED = re.compile(rb'"k":\{"t":\d+,"T":(\d+),"s":"(\w+)",[^}]*?"x":true')
+_ORDER = re.compile(rb"POST /\S*/api/v3/order\b.*?\bsymbol=(\w+)&.*?signature=\w{64}", re.DOTALL)
+_CHUNK = 1 << 18
+_LOOK_BACK = 4096  # bytes: what one frame or request may be spread over
+
+
+class Wire:
+    """Use it as `with Wire(port) as wire`; the service is sent to `wire.http`.
+
+    Attributes:
+        closed: By the millisecond at which bars ended, each symbol's time, seconds of the machine's
+            monotonic clock.
+        ordered: Symbol and time of each order, as they came.
+    """
+
+    def __init__(self, exchange_port: int) -> None:
+        self.closed: dict[int, dict[str, float]] = defaultdict(dict)
+        self.ordered: list[tuple[str, float]] = []
+        self._exchange_port = exchange_port
+        self._selector = selectors.DefaultSelector()
+        self._peers: dict[socket.socket, socket.socket] = {}
+        self._up: set[socket.socket] = set()  # those that bytes of the service come from
+        self._read: dict[socket.socket, bytes] = {}
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self._bell, self._rope = socket.socketpair()
+        self._thread = threading.Thread(target=self._run, name="wire", daemon=True)
+
+    @property
+    def http(self) -> str:
+        return f"http://127.0.0.1:{self._door.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        for end in (self._door, self._bell):
+            self._selector.register(end, selectors.EVENT_READ)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._rope.send(b".")
+        self._thread.join()
+        for end in (*self._peers, self._door, self._bell, self._rope):
+            end.close()
+        self._selector.close()
+
+    def _run(self) -> None:
+        while True:
+            ready = [key.fileobj for key, _ in self._selector.select()]
+            came = time.perf_counter()  # whatever is read now had come by then
+            for end in ready:
+                if end is self._bell:
+                    return
+                if end is self._door:
+                    self._connect()
+                elif isinstance(end, socket.socket) and end in self._peers:
+                    self._pass_on(end, came)
+
+    def _connect(self) -> None:
+        ours, _ = self._door.accept()
+        theirs = socket.create_connection(("127.0.0.1", self._exchange_port))
+        self._up.add(ours)
+        for end, other in ((ours, theirs), (theirs, ours)):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._peers[end] = other
+            self._read[end] = b""
+            self._selector.register(end, selectors.EVENT_READ)
+
+    def _pass_on(self, end: socket.socket, came: float) -> None:
+        try:
+            data = end.recv(_CHUNK)
+            if data:
+                self._note(end, data, came)
+                self._peers[end].sendall(data)
+                return
+        except ConnectionError:
+            pass  # cut by one side: the other is told
+        self._hang_up(end)
+
+    def _hang_up(self, end: socket.socket) -> None:
+        for each in (end, self._peers[end]):
+            self._selector.unregister(each)
+            del self._peers[each], self._read[each]
+            self._up.discard(each)
+            each.close()
+
+    def _note(self, end: socket.socket, data: bytes, came: float) -> None:
+        text = self._read[end] + data
+        passed = 0
+        for found in (_ORDER if end in self._up else _CLOSED).finditer(text):
+            passed = found.end()
+            if end in self._up:
+                self.ordered.append((found[1].decode(), came))
+            else:
+                closes = self.closed[int(found[1])]
+                closes.setdefault(found[2].decode(), time.perf_counter())
+        self._read[end] = text[max(passed, len(text) - _LOOK_BACK) :]

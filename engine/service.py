@@ -130,7 +130,7 @@ class EngineService:
         self._bars = BarCloses(desk, self._orders, self._protection, self._runs, self._feeds)
         self._doubts = Doubts(desk, self._orders, self._protection, self._bars.follow_up)
         catching_up = CatchingUp(desk, self._orders, self._fills, self._flows, self._bars.follow_up)
-        self._reconciler = Reconciler(desk, catching_up, self._protection)
+        self._reconciler = Reconciler(desk, catching_up, self._protection, self._orders.barring)
         self._answers = Answers(desk, self._orders, netting)
         self._saying = Saying(desk, version=settings.version)
         self._startup = Startup(
@@ -213,6 +213,7 @@ class EngineService:
             wanted.append(("watch", 1, self._watch))
             wanted.append(("standing targets", 1, self._standing.watch))
             wanted.append(("outages", 1, self._outages.watch))
+            wanted.append(("refused key", 1, self._orders.barring.watch))
             wanted.append(("gaps", _ASK_FOR_GAPS_SECONDS, self._feeds.retry))
         if settings.dead_man_seconds:
             every = max(settings.dead_man_seconds // 3, 1)

@@ -138,7 +138,8 @@ def venues_view(desk: Desk) -> VenuesView:
 
 
 def waiting_lines(desk: Desk) -> tuple[str, ...]:
-    """Return what of the venue waits: differences for a person, doubts for the venue's word."""
+    """Return what of the venue waits: for a person, or for the venue's own word."""
+    barred = (f"no entry is tried: {desk.barred}",) if desk.barred else ()
     asked = (difference_view(desk, row).summary for row in desk.outside.open)
     looked = (f"{name}: {seen}" for name, seen in desk.outside.looking_again.items())
     doubts = (
@@ -146,4 +147,4 @@ def waiting_lines(desk: Desk) -> tuple[str, ...]:
         for order in desk.orders.values()
         if order.state is OrderState.UNKNOWN
     )
-    return (*asked, *looked, *doubts)
+    return (*barred, *asked, *looked, *doubts)

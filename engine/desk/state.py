@@ -124,6 +124,7 @@ class Desk:
         orders: Those that have not ended, by id, oldest first; and the last that have.
         curve, drawdown: Equity at the stored marks, and how far it is below its peak.
         blocked: Instruments in which entries wait, with the reason.
+        barred: Why the venue takes no order of this account; "" while it does.
         activity: What is under way between us and the venue.
         outside: What is held beside our books, and the differences that stand.
         doubts_told: Orders of whose doubt people have been told, and not yet of its end.
@@ -166,6 +167,7 @@ class Desk:
         self.rates = RateBook(account.reporting, instruments, self.marks)
         self.latch: Latch | None = None
         self.blocked: dict[InstrumentId, str] = {}
+        self.barred = ""
         self.activity = Activity()
         self.outside = Outside()
         self.doubts_told: set[ClientOrderId] = set()

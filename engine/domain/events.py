@@ -66,7 +66,7 @@ class OrderRejected(Event):
 
     Attributes:
         times: How often it has refused such an order for this cause, one after the other.
-        since: Wall time UTC of the first of them; None for a first.
+        since: Market time UTC of the first of them; None for a first.
     """
 
     client_order_id: ClientOrderId
@@ -83,18 +83,16 @@ class OrderRejected(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusalsEnded(Event):
-    """What the venue refused again and again it refuses no more, or nobody wants it any more.
+    """The venue has taken an order of a kind that it had refused.
 
     Attributes:
-        taken: It has taken such an order; else there is nothing left to send.
         times: How often it had refused.
-        seconds: From the first refusal to now, wall time.
+        seconds: From the first refusal to now, market time.
     """
 
     book_name: str
     instrument_id: InstrumentId
     purpose: OrderPurpose
-    taken: bool
     times: int
     seconds: float
 

@@ -15,8 +15,6 @@ from engine.domain.events import (
     OrderDenied,
     OrderDoubtEnded,
     OrderEnded,
-    OrderRejected,
-    TradingRefused,
 )
 from engine.domain.ids import ClientOrderId
 from engine.domain.instruments import InstrumentKind
@@ -36,8 +34,10 @@ from engine.execution.requests import (
     in_sending_order,
     submit,
 )
+from engine.handlers.barring import Barring
+from engine.handlers.refusals import Refusals
 from engine.ports import ExitStyle, OrderReport
-from engine.risk.checks import RiskContext, check_order
+from engine.risk.checks import Denial, RiskContext, check_order
 
 _log = structlog.get_logger(__name__)
 
@@ -48,6 +48,7 @@ _ENDED = frozenset({_CANCELLED, OrderState.EXPIRED})
 _NO_WORD_YET = frozenset(
     {OrderState.UNKNOWN, OrderState.CANCEL_PENDING, OrderState.REPLACE_PENDING}
 )
+_BARRED = "key_refused"
 _KILLED = "killed before it was sent; nothing is at the venue"
 
 
@@ -59,6 +60,7 @@ class Orders:
         uncancelled: Orders whose cancel it would not take yet.
         passed: Stops that it refused because their price had been reached already.
         told: What of an exit has filled by the venue's word, where that is more than is booked.
+        barring: Whether the venue takes anything from us at all.
     """
 
     def __init__(self, desk: Desk) -> None:
@@ -67,6 +69,8 @@ class Orders:
         self.uncancelled: set[ClientOrderId] = set()
         self.passed: set[ClientOrderId] = set()
         self.told: dict[ClientOrderId, Decimal] = {}
+        self.barring = Barring(desk)
+        self._refusals = Refusals(desk)
 
     # --- intents -----------------------------------------------------------------------------
 
@@ -77,7 +81,7 @@ class Orders:
         """
         cleared: list[Order] = []
         for order in orders:
-            denial = check_order(
+            denial = self._barred(order) or check_order(
                 _judged(order), self._context(order, changes, from_person=from_person)
             )
             if denial is None:
@@ -86,8 +90,15 @@ class Orders:
                 continue
             now = self._desk.clock.now()
             changes.order(order.moved(OrderState.DENIED, at=now, message=denial.message))
-            changes.events.append(self._denied(order, denial.check, denial.message))
+            if denial.check != _BARRED:  # that one is told of by itself
+                changes.events.append(self._denied(order, denial.check, denial.message))
         return cleared
+
+    def _barred(self, order: Order) -> Denial | None:
+        """Hold back an entry that the venue would not take from anybody with this key."""
+        if not self._desk.barred or not order.adds_exposure:
+            return None
+        return Denial(check=_BARRED, message=f"nothing was sent: {self._desk.barred}")
 
     def _context(self, order: Order, changes: Changes, *, from_person: bool) -> RiskContext:
         desk = self._desk
@@ -152,13 +163,14 @@ class Orders:
             now = desk.clock.now()
             for order in stopped:
                 self._note(order, order.moved(_CANCELLED, at=now, message=_KILLED), changes)
+            self._note_bars([answer for _, answer in answers], changes)
             for sent, answer in answers:
                 current = desk.find_order(sent.client_order_id) or sent
                 _keep(self.unsent, sent, answer)
                 self._note_answer(sent, answer)
                 after = after_submit(current, answer, now)
-                if isinstance(answer, Barred):
-                    self._note_barred(after, answer, changes)
+                if isinstance(answer, Barred):  # told of by itself, whatever orders there are
+                    changes.order(after)
                 else:
                     self._note(current, after, changes)
             await desk.commit(changes)
@@ -170,6 +182,14 @@ class Orders:
             return False
         known = self._desk.find_order(order.client_order_id)
         return known is not None and known.state.is_terminal
+
+    def _note_bars(self, answers: Sequence[Answer], changes: Changes) -> None:
+        """Note that the venue takes nothing from us any more, or that it does again."""
+        bars = [answer for answer in answers if isinstance(answer, Barred)]
+        if bars:
+            self.barring.refused(bars[0].message, changes)
+        elif any(isinstance(answer, Accepted) for answer in answers):
+            self.barring.accepted(changes)
 
     def _note_answer(self, order: Order, answer: Answer | None) -> None:
         match answer:
@@ -316,14 +336,6 @@ class Orders:
         if event is not None:
             changes.events.append(event)
 
-    def _note_barred(self, after: Order, answer: Barred, changes: Changes) -> None:
-        """Tell once a day that the venue takes nothing from us, whatever orders there are."""
-        desk = self._desk
-        _log.warning("orders are not taken", order=after.client_order_id, reason=answer.message)
-        changes.order(after)
-        fact = desk.fact("trading refused", str(desk.wall.now().date()))
-        changes.events.append(TradingRefused(**fact, message=answer.message))
-
     def _event(self, before: Order, after: Order) -> Event | None:
         if after.state is before.state:
             return None
@@ -331,7 +343,9 @@ class Orders:
             return self.doubt_ended(after)
         if after.state is OrderState.REJECTED:
             _log.warning("order rejected", order=after.client_order_id, reason=after.message)
-            return self._rejected(after)
+            return self._refusals.rejected(after)
+        if after.is_working or after.state is OrderState.FILLED:
+            return self._refusals.taken(after)
         if after.state in _ENDED and after.purpose is OrderPurpose.ENTRY:
             return self._ended(after)
         return None
@@ -346,19 +360,6 @@ class Orders:
             quantity=order.quantity,
             check=check,
             message=message,
-        )
-
-    def _rejected(self, order: Order) -> OrderRejected:
-        return OrderRejected(
-            **self._desk.fact("rejected", order.client_order_id),
-            client_order_id=order.client_order_id,
-            book_name=self._desk.book_name(order.book_id),
-            instrument_id=order.instrument_id,
-            side=order.side,
-            order_type=order.order_type,
-            purpose=order.purpose,
-            quantity=order.quantity,
-            message=order.message,
         )
 
     def doubt_ended(self, order: Order) -> OrderDoubtEnded | None:

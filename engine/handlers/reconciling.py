@@ -16,7 +16,7 @@ from engine.desk.differing import difference_view, reconciliation_view
 from engine.desk.state import Changes, Desk
 from engine.domain.commands import Reconcile
 from engine.domain.differences import Difference, DifferenceKind, ReconciliationMark
-from engine.domain.events import DifferenceEnded, DifferenceFound, TradingRefused
+from engine.domain.events import DifferenceEnded, DifferenceFound
 from engine.domain.ids import UNMANAGED_BOOK, AssetId, ClientOrderId, InstrumentId
 from engine.domain.instruments import InstrumentKind
 from engine.domain.orders import Order
@@ -33,6 +33,7 @@ from engine.execution.reconciliation import (
 )
 from engine.execution.requests import cancel
 from engine.execution.rounding import Rounding
+from engine.handlers.barring import Barring
 from engine.handlers.catching_up import BeforeFill, CatchingUp, Taken
 from engine.handlers.outcomes import done, refused
 from engine.handlers.protection import Protection
@@ -74,8 +75,11 @@ class Look:
 class Reconciler:
     """Brings our books and the venue's together, and asks people about what remains."""
 
-    def __init__(self, desk: Desk, catching_up: CatchingUp, protection: Protection) -> None:
+    def __init__(
+        self, desk: Desk, catching_up: CatchingUp, protection: Protection, barring: Barring
+    ) -> None:
         self._desk = desk
+        self._barring = barring
         self._catching_up = catching_up
         self._protection = protection
         self._one_at_a_time = asyncio.Lock()
@@ -118,13 +122,9 @@ class Reconciler:
             self._desk.outside.wanted = True
             self._not_before = self._desk.wall.now() + _LOOK_AGAIN
             if isinstance(exc, TradingNotAllowed):
-                await self._tell_refused(exc)
-
-    async def _tell_refused(self, exc: TradingNotAllowed) -> None:
-        """Tell once a day that the account may not be traded any more, e.g. an expired key."""
-        desk = self._desk
-        fact = desk.fact("trading refused", str(desk.wall.now().date()))
-        await desk.commit(Changes(events=[TradingRefused(**fact, message=exc.user_message)]))
+                await self._barring.not_allowed(exc)
+            else:
+                self._barring.suspect()
 
     async def on_command(self, command: Reconcile) -> Outcome:
         """Compare now; the outcome lists what a person has to answer."""

@@ -113,7 +113,8 @@ class Startup:
 
     async def _tell_refused(self, exc: TradingNotAllowed) -> None:
         desk = self._desk
-        fact = desk.fact("trading refused", desk.wall.now().isoformat())
+        hour = f"{desk.wall.now():%Y-%m-%dT%H}"  # whoever supervises us starts again and again
+        fact = desk.fact("trading refused", exc.user_message, hour)
         await desk.commit(Changes(events=[TradingRefused(**fact, message=exc.user_message)]))
 
     # --- after the venue's word --------------------------------------------------------------

@@ -16,7 +16,7 @@ from engine.domain.ids import AssetId
 from engine.domain.orders import OrderPurpose, OrderSide
 from engine.domain.views import TradeView
 from render.alerts.model import Words, told
-from render.format import duration, money, number, percent, price, quantity
+from render.format import count, duration, money, number, percent, price, quantity
 
 _SIGNS = {
     OrderPurpose.ENTRY: "▲",
@@ -150,18 +150,12 @@ def order_rejected(event: OrderRejected) -> Words:
 def refusals_ended(event: RefusalsEnded) -> Words:
     what = event.purpose.value.replace("_", " ")
     span = duration(timedelta(seconds=event.seconds))
-    after = f"{event.times} rejections in {span}"
-    if event.taken:
-        return Words(
-            headline=f"Taken by the venue again: {what} of {event.instrument_id}",
-            context=(event.book_name,),
-            facts=(f"That was after {after}.",),
-        )
+    times = count(event.times, "rejection")
+    after = f"{times} in {span}"
     return Words(
-        headline=f"No longer rejected: {what} of {event.instrument_id}",
+        headline=f"Taken by the venue again: {what} of {event.instrument_id}",
         context=(event.book_name,),
-        facts=(f"There is nothing left to send of it, after {after}.",),
-        todo="/positions shows what is open.",
+        facts=(f"That was after {after}.",),
     )
 
 

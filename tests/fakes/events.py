@@ -595,17 +595,15 @@ def every_event() -> dict[str, Event]:
             book_name="ema_crossover",
             instrument_id=AAPL,
             purpose=OrderPurpose.EXIT,
-            taken=True,
             times=37,
             seconds=754.0,
         ),
-        "refusals_gone": RefusalsEnded(
-            **told("refusals_gone"),
+        "refusals_ended_soon": RefusalsEnded(
+            **told("refusals_ended_soon"),
             book_name="ema_crossover",
             instrument_id=AAPL,
             purpose=OrderPurpose.STOP,
-            taken=False,
-            times=2,
+            times=1,
             seconds=4.0,
         ),
         "order_rejected_still": OrderRejected(

@@ -34,6 +34,7 @@ from engine.domain.orders import (
 )
 from engine.errors import (
     InsufficientFunds,
+    KeyRefused,
     OrderNotFound,
     OrderRefused,
     OrderStateUnknown,
@@ -71,6 +72,7 @@ class Answer(Enum):
     GONE = auto()  # a cancel that comes too late: the order has just filled
     HALF_GONE = auto()  # half of it has
     DEFERRED = auto()  # not now, by the venue's own word
+    BARRED = auto()  # nothing from this key
 
 
 @dataclass(slots=True)
@@ -99,6 +101,7 @@ class Script:
     submits: list[Answer] = field(default_factory=list)
     cancels: list[Answer] = field(default_factory=list)
     reads_fail: bool = False
+    lists_fail: bool = False  # every read but the audit, as with a key that nothing works with
     proof_waits: bool = False  # the window in which a request may arrive is open
     refusal: str = ""  # of the audit
     expired: str = ""  # every read is refused for good
@@ -177,6 +180,8 @@ class LiveVenue:
                 raise RequestRefused("too many requests")
             case Answer.REFUSED:
                 raise OrderRefused("the trigger has been reached already")
+            case Answer.BARRED:
+                raise KeyRefused("the API key may not trade")
             case Answer.PASSED:
                 raise StopWouldTrigger("the order would trigger at once")
             case Answer.HALF:
@@ -387,7 +392,7 @@ class LiveVenue:
         self.requests[what] += 1
         if self.script.expired:
             raise TradingNotAllowed(self.script.expired)
-        if self.script.reads_fail:
+        if self.script.reads_fail or (self.script.lists_fail and what != "audit"):
             raise VenueUnavailable("no route to the venue")
 
     def _id(self) -> VenueOrderId:

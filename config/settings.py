@@ -230,6 +230,11 @@ class VenueSettings(Section):
     """Of mode testnet: demo trading instead of the test network, which Binance futures lacks."""
     timeout_seconds: PositiveFloat = 10.0
     """For one request."""
+    validity_ms: Annotated[int, Field(ge=2_000, le=60_000)] | None = None
+    """How long after its time stamp the exchange may still act on a request (Binance's and Bybit's
+    recvWindow, Kraken's deadline); unset: 2,500, at Kraken 5,000. So long an order whose answer was
+    lost may still arrive: it is proved absent a second later. On a line slower than that requests
+    are refused."""
     reconcile_seconds: PositiveInt = 60
     """Wall time between two comparisons of our books with the venue's."""
     dead_man_seconds: NonNegativeInt = 0

@@ -104,6 +104,7 @@ def ccxt_settings(settings: Settings, symbols: tuple[InstrumentId, ...]) -> Ccxt
             hedged=False,
         ),
         key_policy=_key_policy(settings),
+        validity_ms=given.validity_ms,
     )
 
 

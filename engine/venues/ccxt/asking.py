@@ -123,5 +123,8 @@ class Requests:
         except self._caught as error:
             trouble, words = judge(error, wire, self._quirks, operation)
             text = sentence(self._name, subject, trouble, operation, words)
-            again = any(part in words.lower() for part in self._quirks.again)
+            # a refused time stamp: the clock has been measured anew by now
+            again = trouble is Trouble.CLOCK or any(
+                part in words.lower() for part in self._quirks.again
+            )
             raise Failure(trouble, error_of(trouble, operation)(text), again=again) from error

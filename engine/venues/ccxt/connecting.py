@@ -65,8 +65,11 @@ def fresh_client(settings: CcxtSettings, library: Library, quirks: Quirks) -> Cc
 
 
 def validity(settings: CcxtSettings, quirks: Quirks) -> timedelta:
-    """Return how long after its time stamp a request may still be acted on."""
-    if settings.validity_ms is not None and quirks.validity_option:
+    """Return how long after its time stamp a request may still be acted on.
+
+    Where an exchange can't be told, it is what the quirks say of it.
+    """
+    if settings.validity_ms is not None and (quirks.validity_option or quirks.deadline):
         return timedelta(milliseconds=settings.validity_ms)
     return timedelta(milliseconds=quirks.validity_ms)
 

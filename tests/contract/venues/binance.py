@@ -152,6 +152,7 @@ class CcxtHarness:
             credentials=Credentials(api_key=KEY, secret=SECRET),
             urls={"rest": f"{http}/{{host}}", "ws": f"{http.replace('http', 'ws')}/{{host}}"},
             cache=self._cache,
+            validity_ms=5_000,  # a late request still arrives: case 619
         )
         await list_once(settings, self._wall, self._lists)
         self.venue = self._made(self._running, settings, self._wall)

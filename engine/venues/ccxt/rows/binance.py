@@ -105,7 +105,7 @@ _OPTIONS: Mapping[str, object] = {
     "fetchOpenOrders": {"warnWithoutSymbol": False},
 }
 _BOTH = Quirks(
-    validity_ms=5_000,
+    validity_ms=2_500,  # half of its default: what is not there by then will never be
     validity_option="recvWindow",
     find=FindOrder.BY_CLIENT_ID,
     closed_orders="fetch_orders",

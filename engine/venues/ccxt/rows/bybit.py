@@ -47,7 +47,7 @@ _CODES = {
     "170218": _T.WOULD_TAKE,
 }
 _BOTH = Quirks(
-    validity_ms=5_000,
+    validity_ms=2_500,  # half of its default
     validity_option="recvWindow",
     client_id=ClientIdRule(query="", cancel="orderLinkId"),
     find=FindOrder.IN_LISTS,

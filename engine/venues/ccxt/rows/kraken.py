@@ -61,7 +61,7 @@ _KINDS: Mapping[str, str | None] = {
 # Asked for by sort: trades are in the same list, and there may be thousands of them.
 _SORTS = ("deposit", "withdrawal", "transfer", "staking")
 SPOT = Quirks(
-    validity_ms=30_000,  # by a deadline of half the longest, as the clock is told in seconds
+    validity_ms=5_000,  # by a deadline: its shortest is 2 s, and its clock is told in seconds
     deadline="deadline",
     clock_step_ms=1_000,
     other_names={"altname": "marketsByAltname"},

@@ -117,11 +117,13 @@ class Desk:
         self.network, self.venue, self.wall = network, venue, wall
 
     @classmethod
-    async def open(cls, **terms: Any) -> "Desk":
+    async def open(cls, *, validity_ms: int | None = None, **terms: Any) -> "Desk":
         wall = FakeWallClock()
         network = ScriptedNetwork({"/api/v3/exchangeInfo": LISTED})
         rows = await markets_from(network)
-        settings = settings_for("binance", SPOT, "BTC/USDT", terms=Terms(**terms))
+        settings = settings_for(
+            "binance", SPOT, "BTC/USDT", terms=Terms(**terms), validity_ms=validity_ms
+        )
         venue = venue_on(network, settings, rows, wall)
         for client in venue._session._clients:
             one: Any = client
@@ -163,7 +165,7 @@ async def test_a_limit_order_goes_out_with_our_id_exact_text_and_the_short_windo
     assert sent["newClientOrderId"] == OURS
     assert (sent["quantity"], sent["price"]) == ("0.01", "30000.5")
     assert (sent["type"], sent["side"], sent["timeInForce"]) == ("LIMIT", "BUY", "GTC")
-    assert sent["recvWindow"] == "5000"
+    assert sent["recvWindow"] == "2500"
     assert report.state is OrderState.ACKNOWLEDGED
     assert (report.client_order_id, report.venue_order_id) == (OURS, "7")
 
@@ -261,13 +263,53 @@ async def test_absence_waits_for_the_window_and_asks_every_list(desk: Desk) -> N
         await desk.venue.submit_order(placed)
     with pytest.raises(VenueUnavailable, match="may still arrive"):
         await desk.venue.find_order(placed)
-    await desk.wall.advance(5.5)
+    await desk.wall.advance(3.0)
     with pytest.raises(VenueUnavailable, match="may still arrive"):
         await desk.venue.find_order(placed)
-    await desk.wall.advance(1.0)
+    await desk.wall.advance(0.5)
     assert await desk.venue.find_order(placed) is None
     for path in ("/api/v3/openOrders", "/api/v3/allOrders", "/api/v3/myTrades"):
         assert desk.network.of(path)
+
+
+async def test_the_window_is_the_settings_where_they_name_one() -> None:
+    desk = await Desk.open(validity_ms=20_000)
+    desk.network.answers["POST /api/v3/order"] = aiohttp.ServerDisconnectedError()
+    placed = desk.order()
+    with pytest.raises(OrderStateUnknown):
+        await desk.venue.submit_order(placed)
+    assert desk.sent()[0]["recvWindow"] == "20000"
+    await desk.wall.advance(20)
+    with pytest.raises(VenueUnavailable, match="may still arrive"):
+        await desk.venue.find_order(placed)
+
+
+async def test_an_order_refused_for_its_time_stamp_may_be_sent_by_the_new_measurement(
+    desk: Desk,
+) -> None:
+    ahead_ms = 60_000
+    late = Answer({"code": -1021, "msg": "Timestamp for this request is outside."}, 400)
+    desk.network.answers["/api/v3/time"] = Answer({"serverTime": to_ms(desk.wall.now()) + ahead_ms})
+
+    def place(asked: Asked) -> Answer:
+        on_time = int(asked.query["timestamp"]) >= to_ms(desk.wall.now()) + ahead_ms
+        return Answer(placed_as(asked)) if on_time else late
+
+    desk.network.answers["POST /api/v3/order"] = place
+    with pytest.raises(RequestRefused, match="clock is off or the request came too late"):
+        await desk.venue.submit_order(desk.order())
+    report = await desk.venue.submit_order(desk.order())
+    assert report.state is OrderState.ACKNOWLEDGED
+
+
+async def test_a_cancel_refused_for_its_time_stamp_is_asked_again_at_once(desk: Desk) -> None:
+    answers = [
+        Answer({"code": -1021, "msg": "Timestamp for this request is outside."}, 400),
+        Answer(listed_order(status="CANCELED")),
+    ]
+    desk.network.answers["DELETE /api/v3/order"] = lambda _: answers.pop(0)
+    await desk.venue.cancel_order(desk.order(venue_order_id="7"))
+    assert not answers
 
 
 async def test_the_window_is_of_the_venue_s_clock(desk: Desk) -> None:

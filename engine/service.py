@@ -366,9 +366,13 @@ class EngineService:
             await self._protection.restore(key)
 
     async def _connection(self, message: ConnectionChanged) -> None:
-        self._outages.changed(message)
-        if message.connected:
-            await self._reconciler.reconnected()
+        if not message.connected:
+            self._outages.broke(message)
+            return
+        seconds = self._outages.mended()
+        compared = await self._reconciler.reconnected()
+        if seconds is not None:
+            await self._outages.tell_end(seconds, compared)
 
     async def _ended(self, message: ReplayEnded) -> None:
         if self._settings.stop_at_end:

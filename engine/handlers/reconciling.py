@@ -101,8 +101,10 @@ class Reconciler:
         if self._not_before is None or now >= self._not_before:
             await self._try()
 
-    async def reconnected(self) -> None:
+    async def reconnected(self) -> Pass | None:
         """The stream is whole again: nothing is trusted before this pass.
+
+        Returns None where it could not be made, or follows later.
 
         The first time it follows the start's own pass: what came between the two is looked for a
         little later, so that a start stays within the venue's budget.
@@ -111,12 +113,12 @@ class Reconciler:
         if not self._was_connected:
             self._was_connected = True
             self._not_before = self._desk.wall.now() + _AFTER_THE_START
-            return
-        await self._try()
+            return None
+        return await self._try()
 
-    async def _try(self) -> None:
+    async def _try(self) -> Pass | None:
         try:
-            await self.run()
+            return await self.run()
         except TradingError as exc:
             _log.warning("not reconciled", error=str(exc))
             self._desk.outside.wanted = True
@@ -125,6 +127,7 @@ class Reconciler:
                 await self._barring.not_allowed(exc)
             else:
                 self._barring.suspect()
+            return None
 
     async def on_command(self, command: Reconcile) -> Outcome:
         """Compare now; the outcome lists what a person has to answer."""

@@ -165,7 +165,6 @@ def feed_interrupted(event: FeedInterrupted) -> Words:
 def connection_restored(event: ConnectionRestored) -> Words:
     changed = _bullets("Came meanwhile, and is booked", event.changed, _WHERE)
     if event.result:
-        changed = changed or "Nothing had changed there meanwhile."
         compared = f"Compared with the venue: {event.result}."
     else:
         compared = "It could not be compared yet; that is tried again by itself."

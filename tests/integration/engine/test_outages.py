@@ -1,10 +1,13 @@
 """A connection that breaks and mends is no news; one that stays broken is told, once."""
 
-from engine.domain.events import FeedInterrupted
+from decimal import Decimal
+
+from engine.domain.events import ConnectionRestored, FeedInterrupted, OrderFilled
 from engine.domain.messages import Severity
+from engine.domain.policies import ExitPlan
 from engine.ports import ConnectionChanged
 from notifiers.routing import severity_of
-from tests.fakes.livedesk import LiveDesk
+from tests.fakes.livedesk import LiveDesk, in_position
 
 BROKE = ConnectionChanged(connected=False, message="the stream broke")
 MENDED = ConnectionChanged(connected=True, message="whole again")
@@ -48,3 +51,48 @@ async def test_a_second_word_of_the_same_break_does_not_start_the_minute_anew() 
     await desk.service.take(BROKE)
     await desk.seconds(22)
     assert len(desk.told(FeedInterrupted)) == 1
+
+
+# --- its end -----------------------------------------------------------------------------------
+
+
+async def test_the_end_of_an_outage_that_was_told_says_how_long_it_was_and_what_came() -> None:
+    desk = in_position(exit_plan=ExitPlan(stop=Decimal("0.05")))
+    await desk.start()
+    await desk.service.take(MENDED)
+    await desk.bar()
+    await desk.bar()
+    [stop] = [name for name, resting in desk.venue.orders.items() if resting.is_open]
+    await desk.service.take(BROKE)
+    await desk.seconds(95)
+    desk.venue.fill(stop)
+    desk.venue.outbox.clear()  # nobody streams it
+    await desk.service.take(MENDED)
+    [told] = desk.told(ConnectionRestored)
+    assert isinstance(told, ConnectionRestored)
+    assert 94 <= told.seconds <= 100
+    assert any("sell 10 BTC/USDT" in line for line in told.changed)
+    assert told.result == "all agrees"
+    fills = [number for number, event in enumerate(desk.events) if isinstance(event, OrderFilled)]
+    assert fills[-1] < desk.events.index(told)
+
+
+async def test_an_end_of_which_nobody_knew_the_beginning_is_quiet() -> None:
+    desk = await LiveDesk().start()
+    await desk.service.take(BROKE)
+    await desk.seconds(50)
+    await desk.service.take(MENDED)
+    await desk.service.take(MENDED)
+    assert desk.told(ConnectionRestored) == []
+
+
+async def test_a_venue_that_can_not_be_compared_with_yet_is_told_as_that() -> None:
+    desk = await LiveDesk().start()
+    await desk.service.take(MENDED)
+    await desk.service.take(BROKE)
+    await desk.seconds(70)
+    desk.venue.script.reads_fail = True
+    await desk.service.take(MENDED)
+    [told] = desk.told(ConnectionRestored)
+    assert isinstance(told, ConnectionRestored)
+    assert (told.changed, told.result) == ((), "")

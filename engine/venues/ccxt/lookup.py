@@ -51,7 +51,7 @@ class Lookup:
         """
         found = await self.quickly(order)
         if found is not None:
-            return found
+            return self._forward(order, found)
         now = await self.sendings.venue_now()
         closes = self.sendings.left_by(order) + self.validity + _MARGIN
         if now < closes:
@@ -60,6 +60,13 @@ class Lookup:
                 f"arrive until {closes:%H:%M:%S} UTC of the exchange's clock. It is asked again."
             )
         return await self._in_every_list(order, now)
+
+    def _forward(self, order: Order, found: OrderReport) -> OrderReport:
+        """A stop that rests under the number it got when it triggered stays triggered."""
+        renumbered = order.venue_order_id not in {None, found.venue_order_id}
+        triggered = order.state is OrderState.TRIGGERED or (renumbered and bool(self.own(order)))
+        rests = found.state is OrderState.ACKNOWLEDGED
+        return replace(found, state=OrderState.TRIGGERED) if triggered and rests else found
 
     async def quickly(self, order: Order) -> OrderReport | None:
         """Return the order if a question or two find it; None proves nothing."""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from engine.domain.ids import AssetId
-from engine.domain.orders import Fill, Order, OrderState
+from engine.domain.orders import TRANSITIONS, Fill, Order, OrderState
 from engine.errors import OrderRefused
 from engine.ports import BarsClosed, FillReported, OrderReport, OrderReported
 from tests.contract.venues.harness import VenueHarness, ended
@@ -72,6 +72,15 @@ def reports(market: VenueHarness, placed: Order) -> list[OrderReport]:
     """Return what the stream has told of one order so far."""
     told = [message.report for message in market.seen if isinstance(message, OrderReported)]
     return [report for report in told if report.client_order_id == placed.client_order_id]
+
+
+def follows_its_states(market: VenueHarness, placed: Order) -> OrderState:
+    """Expect the reports of an order in an order that its states allow; return the last."""
+    state = OrderState.SUBMITTED
+    for report in reports(market, placed):
+        assert report.state is state or report.state in TRANSITIONS[state], (state, report.state)
+        state = report.state
+    return state
 
 
 def bars_told(market: VenueHarness) -> list[BarsClosed]:

@@ -14,6 +14,7 @@ from tests.contract.venues.steps import (
     REACHED,
     away,
     fills,
+    follows_its_states,
     held,
     is_refused,
     nearby,
@@ -137,6 +138,40 @@ async def test_v408_trigger_off_the_increment_is_refused(market):
     await traded(market, sized(market, "buy", "1"))
     odd = await away(market, "0.5") + market.instrument.price_increment / 2
     await is_refused(market, sized(market, "sell", "1", "stop", trigger_price=odd))
+
+
+@case(409, "A stop-limit that triggered and rests is ours, cancelled by our id.", Need.STOPS)
+async def test_v409_stop_limit_that_triggered_and_rests_is_cancelled_by_our_id(market):
+    await traded(market, sized(market, "buy", "1"))
+    trigger = await nearby(market, -NEAR)
+    far = {"trigger_price": trigger, "limit_price": market.instrument.round_price(trigger + 5)}
+    stop = sized(market, "sell", "1", "stop_limit", **far, **_reducing(market))
+    await market.venue.submit_order(stop)
+    await market.reach(trigger + NEAR - REACHED)
+    for _ in range(2):
+        await market.pump(is_bars)
+    (listed,) = await market.venue.open_orders()
+    assert (listed.client_order_id, listed.filled_quantity) == (stop.client_order_id, "0")
+    found = await market.venue.find_order(stop)
+    assert found.state in {OrderState.ACKNOWLEDGED, OrderState.TRIGGERED}
+    assert found.venue_order_id == listed.venue_order_id
+    await market.venue.cancel_order(stop)
+    assert (await outcome(market, stop)).state is OrderState.CANCELLED
+    assert await market.venue.open_orders() == ()
+    follows_its_states(market, stop)
+
+
+@case(410, "Reports of a stop go forward only, whatever ids it gets when it triggers.", Need.STOPS)
+async def test_v410_reports_of_a_stop_go_forward_only(market):
+    await traded(market, sized(market, "buy", "1"))
+    trigger = await nearby(market, -NEAR)
+    stop = sized(market, "sell", "1", "stop", trigger_price=trigger, **_reducing(market))
+    await market.venue.submit_order(stop)
+    await market.reach(trigger + NEAR - REACHED)
+    await outcome(market, stop)
+    for _ in range(2):
+        await market.pump(is_bars)
+    assert follows_its_states(market, stop) is OrderState.FILLED
 
 
 @case(420, "Reduce-only without a position is refused.", Need.REDUCE_ONLY)

@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
 
-from engine.domain.orders import TRANSITIONS, OrderState
+from engine.domain.orders import OrderState
 from engine.ports import (
     BarsClosed,
     ConnectionChanged,
@@ -23,6 +23,7 @@ from tests.contract.venues.steps import (
     away,
     bars_told,
     fills,
+    follows_its_states,
     nearby,
     outcome,
     reports,
@@ -73,11 +74,7 @@ async def test_v803_reports_of_an_order_follow_its_state_machine(market):
     await market.reach(limit + NEAR - REACHED)
     await outcome(market, placed)
     await market.pump(is_bars)
-    state = OrderState.SUBMITTED
-    for report in reports(market, placed):
-        assert report.state is state or report.state in TRANSITIONS[state]
-        state = report.state
-    assert state is OrderState.FILLED
+    assert follows_its_states(market, placed) is OrderState.FILLED
 
 
 @case(804, "A triggered stop is told as triggered, never as filled before it fills.", Need.STOPS)

@@ -165,6 +165,26 @@ async def test_triggered_stop_is_told_by_the_order_that_it_became(desk: Trading)
     assert {fill.client_order_id for fill in sold} == {stop.client_order_id}
 
 
+async def test_triggered_stop_limit_that_rests_is_told_as_triggered_under_its_new_number(
+    futures: Trading,
+) -> None:
+    await futures.venue.submit_order(futures.order("buy", "0.05"))
+    far = {"trigger_price": "49000", "limit_price": "52000"}
+    stop = futures.order("sell", "0.05", "stop_limit", reduce_only=True, **far)
+    placed = await futures.venue.submit_order(stop)
+    futures.running.exchange.hands.set_price(futures.own_name, Decimal(48_000))
+    futures.running.step(5_000)
+    known = replace(stop, state=placed.state, venue_order_id=placed.venue_order_id)
+    found = await futures.venue.find_order(known)
+    assert found is not None
+    assert (found.state, found.filled_quantity) == (OrderState.TRIGGERED, "0")
+    assert found.venue_order_id != placed.venue_order_id
+    await futures.venue.cancel_order(known)
+    ended = await futures.venue.find_order(known)
+    assert ended is not None
+    assert ended.state is OrderState.CANCELLED
+
+
 async def test_audit_reads_what_the_key_may_do(desk: Trading) -> None:
     audit = await desk.venue.audit()
     assert (audit.may_trade, audit.may_withdraw, audit.ip_restricted) == (True, False, True)

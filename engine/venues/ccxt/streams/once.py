@@ -39,10 +39,16 @@ class Seen:
 
 
 class Orders:
-    """What was last told of each order: a late or repeated report never takes it back."""
+    """What was last told of each order: a late or repeated report never takes it back.
+
+    Where a stop that triggers becomes an order with a number of its own, under the same client
+    id, both numbers are one order.
+    """
 
     def __init__(self) -> None:
         self._last: OrderedDict[OrderKey, OrderReport] = OrderedDict()
+        self._first: OrderedDict[OrderKey, OrderKey] = OrderedDict()  # number -> first number
+        self._named: OrderedDict[tuple[str, str], OrderKey] = OrderedDict()  # by client id
 
     def advance(self, report: OrderReport) -> OrderReport | None:
         """Return what is new in `report`; None when nothing is.
@@ -50,7 +56,7 @@ class Orders:
         The filled quantity is the greatest that was told: a cancellation may be told with an
         older one. One that has ended stays so; after that only more fills are news.
         """
-        key = (report.instrument_id, report.venue_order_id)
+        key = self._joined(report)
         last = self._last.get(key)
         if last is not None:
             merged = _merged(last, report)
@@ -68,9 +74,36 @@ class Orders:
 
     def forget(self, report: OrderReport) -> None:
         """Know nothing of an order any more."""
-        self._last.pop((report.instrument_id, report.venue_order_id), None)
+        number = (report.instrument_id, report.venue_order_id)
+        self._last.pop(self._first.get(number, number), None)
+
+    def _joined(self, report: OrderReport) -> OrderKey:
+        """Return the first number of the order that a report is of.
+
+        A client id that comes again under another number is the same order, unless that has ended:
+        venues let others use theirs twice.
+        """
+        number = (report.instrument_id, report.venue_order_id)
+        first = self._first.get(number)
+        if first is not None:
+            return first
+        name = (report.instrument_id, report.client_order_id or "")
+        first = self._named.get(name) if report.client_order_id else None
+        last = None if first is None else self._last.get(first)
+        is_stop = report.state is OrderState.TRIGGERED
+        if first is None or last is None or (last.state.is_terminal and not is_stop):
+            first = number
+            if report.client_order_id:
+                self._named[name] = number
+        elif not is_stop:  # what the stop became: it is asked for and cancelled by this number
+            self._last[first] = replace(last, venue_order_id=report.venue_order_id)
+        self._first[number] = first
+        return first
 
     def _prune(self) -> None:
+        for known in (self._first, self._named):
+            while len(known) > 2 * _ORDERS:
+                known.popitem(last=False)
         if len(self._last) <= _ORDERS:
             return
         ended = [key for key, report in self._last.items() if report.state.is_terminal]
@@ -93,6 +126,7 @@ def _merged(last: OrderReport, report: OrderReport) -> OrderReport | None:
         report,
         state=last.state if rank < before else report.state,
         filled_quantity=to_text(max(filled, had)),
+        venue_order_id=last.venue_order_id,
         client_order_id=report.client_order_id or last.client_order_id,
     )
 

@@ -1,12 +1,15 @@
 """Orders that only go forward, whatever order their reports come in."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.domain.ids import ClientOrderId
 from engine.domain.orders import OrderState
+from engine.ports import OrderReport
 from engine.venues.ccxt.streams.entries import Unread
 from engine.venues.ccxt.streams.once import Orders, Seen
 from tests.fakes.clocks import START
@@ -42,6 +45,55 @@ def test_in_any_order_and_number_reports_never_take_an_order_back(
     assert ended[-1] == (4 in order_of)
     seen = [(report.state, report.filled_quantity) for report in told]
     assert len(seen) == len(set(seen))
+
+
+def stop(state: str, filled: str, number: str, seconds: int) -> OrderReport:
+    """Return a report of one client id under one of its two numbers."""
+    entry = order(START + timedelta(seconds=seconds), state, filled, number)
+    return replace(Reader().order(entry), client_order_id=ClientOrderId("stop"))
+
+
+TRIGGERS = [
+    stop("acknowledged", "0", "algo", 0),
+    stop("triggered", "0", "algo", 1),
+    stop("acknowledged", "0", "child", 2),
+    stop("partially_filled", "4", "child", 3),
+    stop("triggered", "4", "algo", 4),
+    stop("filled", "10", "child", 5),
+    stop("triggered", "10", "algo", 6),
+]
+
+
+@given(number_of=st.lists(st.integers(0, len(TRIGGERS) - 1), min_size=1, max_size=20))
+def test_a_stop_that_becomes_another_order_is_one_and_never_goes_back(
+    number_of: list[int],
+) -> None:
+    orders = Orders()
+    orders.advance(TRIGGERS[0])
+    told = [got for number in number_of if (got := orders.advance(TRIGGERS[number])) is not None]
+    ranks = [
+        ["acknowledged", "triggered", "partially_filled", "filled"].index(report.state)
+        for report in told
+    ]
+    assert ranks == sorted(ranks)
+    amounts = [Decimal(report.filled_quantity) for report in told]
+    assert amounts == sorted(amounts)
+    assert len(orders.working()) <= 1
+
+
+def test_a_triggered_stop_is_watched_under_the_number_it_has_now() -> None:
+    orders = Orders()
+    for report in TRIGGERS[:3]:
+        orders.advance(report)
+    assert [report.venue_order_id for report in orders.working()] == ["child"]
+    assert orders.advance(TRIGGERS[1]) is None
+    assert [report.venue_order_id for report in orders.working()] == ["child"]
+
+
+def test_an_id_that_others_use_again_is_another_order() -> None:
+    orders = Orders()
+    orders.advance(stop("cancelled", "0", "one", 0))
+    assert orders.advance(stop("acknowledged", "0", "two", 1)) is not None
 
 
 def test_a_fill_after_the_end_is_news_and_the_end_stands() -> None:

@@ -1,7 +1,7 @@
 """The engine as a running service: the venue's stream and due times in, handlers called."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,7 +38,7 @@ from engine.handlers.fills import Fills
 from engine.handlers.flows import Flows
 from engine.handlers.halt import Halt
 from engine.handlers.housekeeping import Housekeeping
-from engine.handlers.jobs import Jobs, JobSpec
+from engine.handlers.jobs import Action, Jobs, JobSpec
 from engine.handlers.lanes import Lanes
 from engine.handlers.netting import Netting
 from engine.handlers.orders import Orders
@@ -202,22 +202,25 @@ class EngineService:
     def _venue_specs(self) -> tuple[JobSpec, ...]:
         """What the venue is asked by wall time; stops are watched where that is market time."""
         settings = self._settings
-        wanted = [
-            ("orders in doubt", 1, self._doubts.resolve),
-            ("exits that wait", 1, self._protection.exits.press),
-            ("doubts that last", 1, LastingDoubts(self.desk).tell),
-            ("reconciliation", settings.reconcile_every_seconds, self._reconciler.on_timer),
-            ("reconciliation wanted", 1, self._reconciler.when_wanted),
+        protection, doubts, lasting = self._protection, self._doubts, LastingDoubts(self.desk)
+        reconciler, standing, outages = self._reconciler, self._standing, self._outages
+        barring = self._orders.barring
+        wanted: list[tuple[str, int, Action, Callable[[], bool] | None]] = [
+            ("orders in doubt", 1, doubts.resolve, doubts.has_work),
+            ("exits that wait", 1, protection.exits.press, protection.exits.has_waiting),
+            ("doubts that last", 1, lasting.tell, lasting.has_work),
+            ("reconciliation", settings.reconcile_every_seconds, reconciler.on_timer, None),
+            ("reconciliation wanted", 1, reconciler.when_wanted, reconciler.is_wanted),
         ]
         if not self.desk.venue.capabilities.replayed:
-            wanted.append(("watch", 1, self._watch))
-            wanted.append(("standing targets", 1, self._standing.watch))
-            wanted.append(("outages", 1, self._outages.watch))
-            wanted.append(("refused key", 1, self._orders.barring.watch))
-            wanted.append(("gaps", _ASK_FOR_GAPS_SECONDS, self._feeds.retry))
+            wanted.append(("watch", 1, self._watch, self._has_to_watch))
+            wanted.append(("standing targets", 1, standing.watch, standing.has_work))
+            wanted.append(("outages", 1, outages.watch, outages.has_work))
+            wanted.append(("refused key", 1, barring.watch, barring.has_work))
+            wanted.append(("gaps", _ASK_FOR_GAPS_SECONDS, self._feeds.retry, None))
         if settings.dead_man_seconds:
             every = max(settings.dead_man_seconds // 3, 1)
-            wanted.append(("dead-man timer", every, self._dead_man.renew))
+            wanted.append(("dead-man timer", every, self._dead_man.renew, None))
         return tuple(
             JobSpec(
                 key=key,
@@ -226,8 +229,9 @@ class EngineService:
                 catch_up=CatchUp.SKIP,
                 action=action,
                 durable=False,
+                has_work=has_work,
             )
-            for key, seconds, action in wanted
+            for key, seconds, action, has_work in wanted
         )
 
     def _hours_specs(self) -> tuple[JobSpec, ...]:
@@ -342,6 +346,10 @@ class EngineService:
             await self._market_scheduler.fire_due(message.time)
         if self.desk.plans:
             await self._protection.measure()
+
+    def _has_to_watch(self) -> bool:
+        rests = (order.expires_at is not None for order in self.desk.orders.values())
+        return self.ready.is_set() and (self._protection.has_news() or any(rests))
 
     async def _watch(self, due: datetime) -> None:
         """Do by the second what a replayed market's clock does: look at stops, end what is late."""

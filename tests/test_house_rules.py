@@ -48,7 +48,7 @@ MAY_CATCH_EVERYTHING: dict[str, str] = {
     "engine/bus/inprocess.py:InProcessBus._tell": "bus publish",
     "engine/schedule/live.py:ApschedulerScheduler._call": "job boundary",
     "engine/schedule/simulated.py:_call": "job boundary",
-    "engine/handlers/jobs.py:Jobs._run": "job boundary",
+    "engine/handlers/jobs.py:Jobs._act": "job boundary",
     "engine/strategies/calls.py:guarded": "call of user strategy code",
     "engine/strategies/calls.py:described": "call of user strategy code (its exception's text)",
 }

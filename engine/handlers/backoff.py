@@ -32,6 +32,10 @@ class Backoff(Generic[K]):
         turn.wait = min(2 * turn.wait, longest)
         return True
 
+    def __bool__(self) -> bool:
+        """Tell whether anything is being tried."""
+        return bool(self._turns)
+
     def forget(self, key: K) -> None:
         self._turns.pop(key, None)
 

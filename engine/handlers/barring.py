@@ -70,9 +70,13 @@ class Barring:
 
     # --- what is asked -----------------------------------------------------------------------
 
+    def has_work(self) -> bool:
+        """Tell whether the key is refused, or may be."""
+        return bool(self._desk.barred) or self._suspected
+
     async def watch(self, due: datetime) -> None:
         """Ask, less and less often, whether the key is taken again; by the second."""
-        if not self._desk.barred and not self._suspected:
+        if not self.has_work():
             return
         now = self._desk.wall.now()
         changes = Changes()

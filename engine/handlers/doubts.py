@@ -45,6 +45,12 @@ class Doubts:
         self._follow_up = follow_up
         self._patience: Backoff[ClientOrderId] = Backoff()
 
+    def has_work(self) -> bool:
+        """Tell whether the venue owes an answer, or one is still noted down."""
+        taken_back = self._protection.exits.taken_back
+        kept = (self._orders.unsent, self._orders.uncancelled, taken_back)
+        return any(kept) or any(self._is_open(order) for order in self._desk.orders.values())
+
     async def resolve(self, due: datetime) -> None:
         """Ask about what is due by the back-off; nothing is given up without the venue's word.
 

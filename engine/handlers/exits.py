@@ -282,6 +282,10 @@ class Exits:
             changes.order(order.moved(OrderState.CANCELLED, at=now, message=_NOTHING_LEFT))
         return out
 
+    def has_waiting(self) -> bool:
+        """Tell whether any exit waits for something to end."""
+        return bool(self._waiting)
+
     async def press(self, due: datetime) -> None:
         """Ask again for what waiting exits wait for; by the second."""
         desk = self._desk

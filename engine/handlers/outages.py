@@ -25,6 +25,10 @@ class Outages:
             self._broken, self._since = message, self._desk.wall.monotonic()
             self._is_told = False
 
+    def has_work(self) -> bool:
+        """Tell whether a connection is broken that nobody was told of."""
+        return self._broken is not None and not self._is_told
+
     async def watch(self, due: datetime) -> None:
         """Tell once of an outage that lasts."""
         broken, desk = self._broken, self._desk

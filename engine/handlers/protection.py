@@ -62,6 +62,7 @@ class Protection:
         self._patience: Backoff[PlanKey] = Backoff()
         self._answering: set[PlanKey] = set()
         self._unprotected = Unprotected(desk)
+        self._well: tuple[object, ...] | None = None  # what the last look saw, if all was well
         self.exits = Exits(desk, orders, self.restore)
 
     def intents(
@@ -342,18 +343,44 @@ class Protection:
     # --- watching ----------------------------------------------------------------------------
 
     async def measure(self) -> None:
-        """Add up unprotected time; place the stops that are missing, less often if refused."""
+        """Add up unprotected time; place the stops that are missing, less often if refused.
+
+        Asked by the second, so that it looks only where something has changed since all was well.
+        """
         desk = self._desk
+        seen = self._everything()
+        if seen == self._well:
+            return
         missing = [key for key, plan in desk.plans.items() if not self._is_protected(key, plan)]
+        spare = [key for key in desk.plans if self._has_stops_to_spare(key)]
+        waits = any(plan.unprotected_since is not None for plan in desk.plans.values())
+        self._well = None if missing or spare or waits else seen
         await self._unprotected.measure(missing)
         now = desk.wall.now()
         late = [k for k in missing if not self._refusals[k] or self._patience.is_due(k, now)]
-        late += [key for key in desk.plans if self._has_stops_to_spare(key)]
+        late += spare
         if desk.venue.capabilities.replayed:
             for key in late:  # in this order, whoever plays it again
                 await self.restore(key)
             return
         await asyncio.gather(*(self.restore(key) for key in late))
+
+    def has_news(self) -> bool:
+        """Tell whether anything is not well with the stops, or has changed since all was."""
+        return bool(self._desk.plans) and self._everything() != self._well
+
+    def _everything(self) -> tuple[object, ...]:
+        """Return all that a look depends on; what is in it never changes, so comparing is cheap."""
+        desk, told = self._desk, self._orders.told
+        return (
+            tuple(desk.plans.items()),
+            tuple(desk.orders.values()),
+            desk.ledger.positions(),
+            desk.ledger.cash(),
+            tuple(desk.outside.rows.values()),
+            tuple(desk.outside.opening.items()),
+            tuple((filled, desk.find_order(name)) for name, filled in told.items()),
+        )
 
     def _has_stops_to_spare(self, key: PlanKey) -> bool:
         if self.exits.style(key) is not ExitStyle.SIDE_BY_SIDE:

@@ -92,11 +92,15 @@ class Reconciler:
         """Compare; where the venue can't be read now, the next due time does it."""
         await self._try()
 
-    async def when_wanted(self, due: datetime) -> None:
-        """Compare soon after something unexplained came, or a look was not conclusive."""
+    def is_wanted(self) -> bool:
+        """Tell whether something unexplained came, or a look was not conclusive."""
         outside = self._desk.outside
+        return outside.wanted or bool(outside.looking_again)
+
+    async def when_wanted(self, due: datetime) -> None:
+        """Compare soon after that."""
         now = self._desk.wall.now()
-        if not outside.wanted and not outside.looking_again:
+        if not self.is_wanted():
             return
         if self._not_before is None or now >= self._not_before:
             await self._try()

@@ -67,6 +67,24 @@ class Standing:
         if order.ts_init < self._since(run, standing) or self._is_flat(standing):
             await self._shrink(run, order.instrument_id, f"fill {fill.key}")
 
+    def has_work(self) -> bool:
+        """Tell whether a run holds what its target does not ask for, or has an entry too late."""
+        orders = self._desk.orders.values()
+        return bool(self._patience or self._left_over()) or any(map(self._is_stale, orders))
+
+    def _left_over(self) -> list[tuple[Run, StandingTarget, InstrumentId]]:
+        """Return what runs hold though their targets are flat."""
+        runs = self._desk.runs
+        found: list[tuple[Run, StandingTarget, InstrumentId]] = []
+        for held in self._desk.ledger.positions():
+            name, run = held.instrument_id, runs.get(RunId(held.book_id))
+            standing = None if run is None else run.targets.get(name)
+            if run is None or standing is None or name in run.wait_for_change:
+                continue
+            if self._is_flat(standing):
+                found.append((run, standing, name))
+        return found
+
     async def watch(self, due: datetime) -> None:
         """Close what a run holds though its target is flat; less and less often if it fails.
 
@@ -75,18 +93,15 @@ class Standing:
         """
         desk = self._desk
         await self._orders.cancel([o for o in desk.orders.values() if self._is_stale(o)])
-        for run in list(desk.runs.values()):
-            for instrument_id, standing in run.targets.items():
-                key = (run.id, instrument_id)
-                if not self._is_flat(standing) or instrument_id in run.wait_for_change:
-                    continue
-                if not self._can_be_sold(run, instrument_id):
-                    self._patience.forget(key)
-                elif not self._is_leaving(run, instrument_id) and self._patience.is_due(
-                    key, desk.wall.now()
-                ):
-                    cause = f"flat since {standing.bar_time.isoformat()} at {due.isoformat()}"
-                    await self._shrink(run, instrument_id, cause)
+        left = [(r, s, name) for r, s, name in self._left_over() if self._can_be_sold(r, name)]
+        self._patience.keep({(run.id, name) for run, _, name in left})
+        for run, standing, instrument_id in left:
+            key = (run.id, instrument_id)
+            if self._is_leaving(run, instrument_id):
+                continue
+            if self._patience.is_due(key, desk.wall.now()):
+                cause = f"flat since {standing.bar_time.isoformat()} at {due.isoformat()}"
+                await self._shrink(run, instrument_id, cause)
 
     def _is_stale(self, order: Order) -> bool:
         desk = self._desk

@@ -25,6 +25,12 @@ class LastingDoubts:
         self._since: dict[ClientOrderId, datetime] = {}  # wall time
         self._is_first = True
 
+    def has_work(self) -> bool:
+        """Tell whether an order is in doubt, or was a moment ago."""
+        if self._is_first or self._since:
+            return True
+        return any(order.state is OrderState.UNKNOWN for order in self._desk.orders.values())
+
     async def tell(self, due: datetime) -> None:
         """Tell of what is in doubt for 10 s of wall time, or was so at the start."""
         desk = self._desk

@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from engine.domain.events import OrderEnded, OrderRejected, StopMissing
-from engine.domain.orders import OrderSide, OrderType
+from engine.domain.orders import OrderSide, OrderState, OrderType
 from engine.domain.policies import ExitPlan, OrderPolicy
 from engine.ports import DeadManTimer
 from engine.service import ServiceSettings
@@ -143,3 +143,32 @@ async def test_a_stop_that_fills_between_two_bars_ends_the_trade_at_once() -> No
     assert desk.held() == 0
     [trade] = desk.desk.ledger.trades()
     assert trade.exit_price == 94
+
+
+async def test_stops_are_looked_at_again_only_when_something_has_changed() -> None:
+    desk = await entered(in_position(exit_plan=STOP))
+    protection = desk.service._protection
+    await desk.seconds(1)
+    assert not protection.has_news()
+    [stop] = desk.desk.orders.values()
+    await desk.venue.cancel_order(stop)
+    desk.venue.outbox.clear()
+    desk.desk.orders.put(stop.moved(OrderState.CANCELLED, at=desk.wall.now()))
+    assert protection.has_news()
+    await desk.seconds(1)
+    [again] = [o for o in desk.desk.orders.values() if o.is_working]
+    assert again.client_order_id != stop.client_order_id
+    await desk.seconds(2)
+    assert not protection.has_news()
+    assert desk.desk.unprotected_seconds <= 1
+
+
+async def test_a_stop_that_stays_missing_is_counted_second_by_second() -> None:
+    desk = await entered(in_position(exit_plan=STOP))
+    await desk.seconds(1)
+    [stop] = desk.desk.orders.values()
+    desk.desk.orders.put(stop.moved(OrderState.CANCELLED, at=desk.wall.now()))
+    desk.venue.script.submits = [Answer.DEFERRED] * 4
+    await desk.seconds(4)
+    assert desk.desk.unprotected_seconds == 3
+    assert desk.service._protection.has_news()

@@ -1,7 +1,10 @@
 """Due times that passed while nobody was there: skipped, made up once, or one by one."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
+from random import Random
 
 import pytest
 from structlog.testing import capture_logs
@@ -12,6 +15,8 @@ from engine.handlers.jobs import Jobs, JobSpec
 from engine.schedule.simulated import SimulatedClock, SimulatedScheduler
 from engine.storage.memory import MemoryStorage
 from tests.fakes.engines import Bench, flat
+from tests.simulation.clocks import EPOCH, LoopScheduler, VirtualClock
+from tests.simulation.loop import DeterministicLoop
 from tests.unit.engine.values import NOON
 
 HOUR = timedelta(hours=1)
@@ -24,7 +29,7 @@ class Life:
         self.done: list[tuple[str, datetime]] = []
         self.clock = SimulatedClock(start)
         self.scheduler = SimulatedScheduler()
-        self._desk = Bench(flat(100, 100), {}, storage=storage.unit_of_work).desk
+        self.desk = Bench(flat(100, 100), {}, storage=storage.unit_of_work).desk
 
     def does(self, key: str) -> Callable[[datetime], Awaitable[None]]:
         async def action(due: datetime) -> None:
@@ -34,7 +39,7 @@ class Life:
 
     async def begin(self, *specs: JobSpec) -> None:
         schedulers = {JobClock.MARKET: (self.scheduler, self.clock)}
-        await Jobs(self._desk, schedulers, specs).begin()
+        await Jobs(self.desk, schedulers, specs).begin()
 
     async def until(self, now: datetime) -> None:
         self.clock.advance_to(now)
@@ -153,3 +158,74 @@ async def test_a_job_that_fails_is_told_to_people_once_per_due_time() -> None:
     assert {event.component for event in told} == {"daily report"}
     assert all("was not done (ZeroDivisionError)" in event.message for event in told)
     assert len(told) == len({event.event_id for event in told}) > 0
+
+
+def by_the_second(life: Life, key: str, has_work: Callable[[], bool]) -> JobSpec:
+    return JobSpec(
+        key=key,
+        clock=JobClock.MARKET,
+        cadence="every 1s",
+        catch_up=CatchUp.SKIP,
+        action=life.does(key),
+        durable=False,
+        has_work=has_work,
+    )
+
+
+async def test_what_is_looked_at_by_the_second_is_done_where_there_is_work() -> None:
+    life = Life(MemoryStorage(), NOON)
+    work = {"first": False, "second": True}
+    await life.begin(*(by_the_second(life, key, partial(work.__getitem__, key)) for key in work))
+    await life.until(NOON + timedelta(seconds=1))
+    await life.until(NOON + timedelta(seconds=2))
+    work |= {"first": True, "second": False}
+    await life.until(NOON + timedelta(seconds=3))
+    assert life.times("first") == [NOON + timedelta(seconds=3)]
+    assert life.times("second") == [NOON + timedelta(seconds=n) for n in (1, 2)]
+
+
+async def test_a_look_that_fails_is_not_the_last_one() -> None:
+    life = Life(MemoryStorage(), NOON)
+    looks = iter([ZeroDivisionError(), True])
+
+    def fails_once() -> bool:
+        found = next(looks)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    await life.begin(by_the_second(life, "job", fails_once))
+    with capture_logs():
+        await life.until(NOON + timedelta(seconds=1))
+    await life.until(NOON + timedelta(seconds=2))
+    assert life.times() == [NOON + timedelta(seconds=2)]
+
+
+async def test_what_takes_longer_than_a_second_is_not_begun_again_meanwhile() -> None:
+    loop = DeterministicLoop(Random(1))
+    clock, scheduler = VirtualClock(loop), LoopScheduler(loop)
+    begun: list[float] = []
+    looked: list[float] = []
+
+    async def slow(due: datetime) -> None:
+        begun.append(loop.time())
+        await clock.sleep(2.5)
+
+    async def quick(due: datetime) -> None:
+        looked.append(loop.time())
+
+    life = Life(MemoryStorage(), EPOCH)
+    specs = [
+        replace(by_the_second(life, key, lambda: True), action=action)
+        for key, action in (("slow", slow), ("quick", quick))
+    ]
+
+    async def play() -> None:
+        await Jobs(life.desk, {JobClock.MARKET: (scheduler, clock)}, tuple(specs)).begin()
+        await scheduler.run()
+
+    loop.create_task(play())
+    loop.run_until(6.5)
+    assert begun == [1.0, 4.0]
+    assert looked == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    loop.drop_process()

@@ -13,7 +13,8 @@ from engine.venues.ccxt.breaker import Breaker, BreakerPolicy, BreakerState
 from engine.venues.ccxt.budget import RateBudget
 from engine.venues.ccxt.budget import Urgency as Urgency
 from engine.venues.ccxt.streams.tasks import within
-from engine.venues.ccxt.verdicts import Verdict, in_words, judged
+from engine.venues.ccxt.verdicts import Verdict, judged
+from engine.venues.ccxt.wording import endpoint_in_words, in_words
 
 T = TypeVar("T")
 
@@ -171,7 +172,7 @@ class Gate:
             latency_ms=self._latency_ms,
             budget_used=self._budget.used,
             open_breakers=tuple(
-                f"{endpoint}: {breaker.reason}"
+                f"{endpoint_in_words(endpoint)}: {breaker.reason}, {self._next(breaker)}"
                 for endpoint, breaker in sorted(self._breakers.items())
                 if breaker.state is not BreakerState.CLOSED
             ),
@@ -225,7 +226,8 @@ class Gate:
 
     def _down(self, breaker: Breaker, endpoint: str) -> GateClosed:
         return GateClosed(
-            f"nothing was sent, {endpoint} does not answer ({breaker.reason})",
+            f"the exchange does not answer when asked for {endpoint_in_words(endpoint)} "
+            f"({breaker.reason})",
             self._in(breaker.retry_in()),
         )
 
@@ -271,6 +273,11 @@ class Gate:
             breaker = Breaker(wall=self._wall, draw=self._draw, policy=self._policy.breaker)
             self._breakers[endpoint] = breaker
         return breaker
+
+    def _next(self, breaker: Breaker) -> str:
+        if breaker.state is BreakerState.PROBING or breaker.retry_in() <= 0:
+            return "asked again now"
+        return f"asked again at {self._in(breaker.retry_in()):%H:%M:%S} UTC"
 
     def _in(self, seconds: float) -> datetime:
         return self._wall.now() + timedelta(seconds=seconds)

@@ -1,12 +1,9 @@
-"""What a failure says of an endpoint or a connection, for breakers, budgets and people."""
+"""What a failure says of an endpoint or a connection, for breakers and budgets."""
 
 import re
 from enum import StrEnum
 
 _LIMITED = re.compile(r"\b(429|418)\b|-1003|-1015|rate limit|too many", re.IGNORECASE)
-
-_ADDRESS = re.compile(r"\w+://[^\s'\"]+")
-_LONGEST = 160
 
 
 class Verdict(StrEnum):
@@ -34,12 +31,3 @@ def judged(exc: Exception) -> Verdict:
     if names & {"OperationFailed", "OSError", "TimeoutError"}:
         return Verdict.FAILED
     return Verdict.ANSWERED
-
-
-def in_words(exc: Exception) -> str:
-    """Return what an exception says in one short line, without the addresses in it.
-
-    They hold session keys and signatures.
-    """
-    words = _ADDRESS.sub("the exchange", " ".join(str(exc).split()))
-    return words[:_LONGEST] or type(exc).__name__

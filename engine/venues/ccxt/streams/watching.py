@@ -13,7 +13,7 @@ from engine.venues.ccxt.streams.link import Link
 from engine.venues.ccxt.streams.quirks import StreamPolicy
 from engine.venues.ccxt.streams.tap import Listener, Tap
 from engine.venues.ccxt.streams.tasks import within
-from engine.venues.ccxt.verdicts import in_words
+from engine.venues.ccxt.wording import in_words
 
 T = TypeVar("T")
 Watch = Callable[[], Coroutine[Any, Any, object]]

@@ -203,7 +203,7 @@ async def test_an_endpoint_that_fails_in_a_row_is_not_asked_until_the_back_off_i
 ) -> None:
     gate = gate_of(wall)
     await fail(gate, server, 5, RequestTimeout("silence"))
-    assert gate.vitals().open_breakers == ("create_order: silence",)
+    assert gate.vitals().open_breakers == ("new orders: silence, asked again at 12:00:01 UTC",)
     server.fault = None
     with pytest.raises(GateClosed, match="does not answer"):
         await gate.call("create_order", server.request(), weight=1, urgency=Urgency.ENTRY)

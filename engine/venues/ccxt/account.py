@@ -3,11 +3,13 @@
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from engine.bars import to_ms
 from engine.domain.accounts import Balance
 from engine.domain.flows import AccountFlow
 from engine.domain.ids import InstrumentId, VenueOrderId
+from engine.domain.money import ZERO, exact
 from engine.domain.orders import Fill
 from engine.errors import OrderNotFound, VenueUnavailable
 from engine.ports import OrderReport, VenuePosition
@@ -25,6 +27,8 @@ JsonObject = Mapping[str, object]
 
 # More executions of unknown orders than this are read from the order list, not one by one.
 _ASKED_ONE_BY_ONE = 10
+# So many instruments are asked for their executions as cheaply as the account for its holdings.
+_FEW = 2
 _ORDERS_LIVE_BEFORE = timedelta(days=7)
 
 
@@ -217,6 +221,26 @@ class AccountReader:
         for position in positions:
             await self._touch(position.instrument_id)
         return positions
+
+    async def holdings(self) -> Mapping[InstrumentId, Decimal] | None:
+        """Return what is held, by each instrument whose trades would change it.
+
+        None where to ask for the executions of every instrument costs no more.
+        """
+        access = self._access
+        watched = [*access.traded, *self._touched]
+        if not access.quirks.trades.by_symbol or len(watched) <= _FEW:
+            return None
+        if access.market is MarketKind.SPOT:
+            totals = {balance.asset: balance.total for balance in await self.balances()}
+            known = access.parser.instruments
+            return {one: totals.get(known[one].base, ZERO) for one in watched if one in known}
+        held = dict.fromkeys(watched, ZERO)
+        with exact():
+            for one in await self.positions():
+                # both sides of a hedged position count: a trade changes one of them
+                held[one.instrument_id] = held.get(one.instrument_id, ZERO) + Decimal(one.quantity)
+        return held
 
     def _order_lists(self) -> list[Mapping[str, object]]:
         quirks = self._access.quirks

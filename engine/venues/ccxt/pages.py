@@ -50,10 +50,10 @@ async def all_rows(page: Page, paging: Paging, span: Span) -> list[JsonObject]:
         await _forward(page, paging, span.since, None, found)
     else:
         begin = span.until - _LONGEST_LOOK_BACK_MS if span.since is None else span.since
-        while begin <= span.until:
-            end = begin + paging.window_ms
-            await _forward(page, paging, begin, end if end < span.until else None, found)
+        while (end := begin + paging.window_ms) < span.until:
+            await _forward(page, paging, begin, end, found)
             begin = end + 1
+        await _forward(page, paging, begin, None, found)
     return sorted(found.values(), key=_order)
 
 

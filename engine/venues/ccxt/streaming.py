@@ -1,8 +1,9 @@
 """Joins the streams to a session: clients with sockets of their own, and what REST adds."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import cast
 
 from engine.bars import Bars
@@ -109,8 +110,13 @@ class _Queries:
     reader: AccountReader
     session: Session
 
-    async def fills_since(self, since: datetime | None) -> tuple[Fill, ...]:
-        return await self.reader.fills_since(since, self.session.skew.venue_now())
+    async def fills_since(
+        self, since: datetime | None, instruments: Collection[InstrumentId] | None = None
+    ) -> tuple[Fill, ...]:
+        return await self.reader.fills_since(since, self.session.skew.venue_now(), instruments)
+
+    async def holdings(self) -> Mapping[InstrumentId, Decimal] | None:
+        return await self.reader.holdings()
 
     async def flows_since(self, since: datetime | None) -> tuple[AccountFlow, ...]:
         return await self.reader.flows_since(since, self.session.skew.venue_now())

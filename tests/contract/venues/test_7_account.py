@@ -78,6 +78,24 @@ async def test_v705_instants_are_aware_utc_and_money_is_never_a_float(market):
     assert {type(one.total) for one in await market.venue.balances()} == {Decimal}
 
 
+@case(706, "Fills asked for by instrument are its own, since an instant.")
+async def test_v706_fills_asked_for_by_instrument_are_its_own(market):
+    first, *_ = await traded(market, sized(market, "buy", "1"))
+    await market.pump(is_bars)
+    *_, last = await traded(market, sized(market, "sell", "1"))
+    own = {market.instrument.id}
+    assert list(await market.venue.fills_since(None, own)) == fills(market)
+    assert await market.venue.fills_since(last.ts_event, own) == (last,)
+    assert first in await market.venue.fills_since(first.ts_event, [*own])
+
+
+@case(707, "Asked for the fills of no instrument it tells none.")
+async def test_v707_fills_of_no_instrument_are_none(market):
+    await traded(market, sized(market, "buy", "1"))
+    assert await market.venue.fills_since(None, ()) == ()
+    assert await market.venue.fills_since(None) == tuple(fills(market))
+
+
 @case(710, "The position follows the fills, down to none.")
 async def test_v710_position_follows_the_fills(market):
     await traded(market, sized(market, "buy", "3"))

@@ -6,7 +6,7 @@ the exchange and the clock go on a second at a time and gives the sockets a mome
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -104,14 +104,18 @@ class Streamed:
 
 @asynccontextmanager
 async def streamed(
-    kind: MarketKind = MarketKind.SPOT, *, books: bool = False, **options: Any
+    kind: MarketKind = MarketKind.SPOT,
+    *,
+    books: bool = False,
+    bases: Sequence[str] = ("BTC", "ETH"),
+    **options: Any,
 ) -> AsyncIterator[Streamed]:
-    """Run the exchange and a venue that streams BTC and ETH, connected and whole.
+    """Run the exchange and a venue that streams `bases` against USDT, connected and whole.
 
     With `books` it is the public data alone: bars, books and trades.
     """
     suffix = "" if kind is MarketKind.SPOT else ":USDT"
-    series = [(InstrumentId(f"{base}/USDT{suffix}"), MINUTE) for base in ("BTC", "ETH")]
+    series = [(InstrumentId(f"{base}/USDT{suffix}"), MINUTE) for base in bases]
     wall = FakeWallClock()
     async with scripted_exchange(**options) as server:
         library = load("binance" if kind is MarketKind.SPOT else "binanceusdm")

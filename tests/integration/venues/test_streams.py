@@ -11,6 +11,7 @@ import pytest
 from engine.bars import to_ms
 from engine.ports import BarsClosed
 from engine.venues.ccxt.settings import MarketKind
+from sandbox.exchange.core import spot as spot_market
 from sandbox.exchange.core.faults import Effect, Rule
 from sandbox.exchange.core.kinds import Side
 from tests.fakes.exchange import ACCOUNT
@@ -167,6 +168,24 @@ async def test_messages_that_come_twice_late_or_out_of_order_do_no_harm(
     assert sorted(fill.trade_id for fill in spot.fills()) == sorted(ids)
     told = {report.venue_order_id: report for report in spot.reports()}
     assert all(report.state.is_terminal for report in told.values())
+
+
+TEN = ("BTC", "ETH", "SOL", "XRP", "ADA", "DOT", "LTC", "TRX", "UNI", "XLM")
+
+
+async def test_ten_quiet_symbols_are_not_each_asked_for_their_trades_every_minute() -> None:
+    markets = [spot_market(f"{base}USDT", base, "USDT") for base in TEN]
+    async with streamed(bases=TEN, markets=markets) as world:
+        await world.move(30)
+        before = world.server.requests.copy()
+        await world.move(180)
+        asked = world.server.requests - before
+        assert asked["GET /api/v3/openOrders"] >= 2
+        assert asked["GET /api/v3/myTrades"] == 0
+        world.server.exchange.hands.manual_trade(ACCOUNT, "SOLUSDT", Side.BUY, Decimal("0.5"))
+        await world.move(65)
+        asked = world.server.requests - before
+        assert asked["GET /api/v3/myTrades"] == 1
 
 
 async def test_futures_tell_trades_and_survive_a_cut() -> None:

@@ -15,6 +15,7 @@ from engine.venues.ccxt.streams.library import StreamClient
 from engine.venues.ccxt.streams.once import Orders, Seen
 from engine.venues.ccxt.streams.outbox import AccountMessage
 from engine.venues.ccxt.streams.quirks import StreamQuirks
+from engine.venues.ccxt.streams.rounds import Rounds
 from engine.venues.ccxt.streams.sources import AccountQueries, AccountReader
 from engine.venues.ccxt.streams.tap import GARBAGE
 from engine.venues.ccxt.streams.tasks import event_within
@@ -75,7 +76,11 @@ class AccountLane:
         self._broken_at = around.wall.monotonic()
         self._breaks = 0
         self._untold: dict[str, float] = {}  # fills that only REST told of, and until when
-        self.began = self._complete_until = venue_now()  # all fills before are known
+        self.began = venue_now()
+        self._overlap = timedelta(seconds=around.policy.overlap)
+        self._rounds = Rounds(
+            began=self.began, overlap=self._overlap, full=around.policy.full, wall=around.wall
+        )
         self._first = True
         self._wake = asyncio.Event()
         self._holding = asyncio.Event()
@@ -166,10 +171,12 @@ class AccountLane:
         """Hand on what is new, fills first; return the new fills."""
         new = [fill for fill in fills if self._fills.is_new(fill.key)]
         for fill in new:
+            self._rounds.told(fill.instrument_id)
             self._emit(FillReported(fill))
         for report in reports:
             advanced = self._orders.advance(report)
             if advanced is not None:
+                self._rounds.told(advanced.instrument_id)
                 self._emit(OrderReported(advanced))
         return new
 
@@ -279,7 +286,7 @@ class AccountLane:
         The fills are asked for last: so every one that a report counts is told before it.
         """
         began = self._venue_now()
-        overlap = timedelta(seconds=self._around.policy.overlap)
+        mends = not self._whole and self._tells_for is not None
         try:
             reports = list(await self._queries.open_orders())
             listed = {(report.instrument_id, report.venue_order_id) for report in reports}
@@ -291,15 +298,18 @@ class AccountLane:
                         self._orders.forget(last)  # whoever keeps orders reconciles them
                     else:
                         reports.append(found)
-            fills = await self._queries.fills_since(self._complete_until - overlap)
+            held = await self._queries.holdings()
+            working = [one.instrument_id for one in (*reports, *self._orders.working())]
+            asked = self._rounds.question(began, held, working, everything=mends)
+            fills = await self._queries.fills_since(asked.since, asked.instruments)
         except TradingError as exc:
             _log.warning("the account can't be asked", reason=str(exc))
             return None
         if self._first:  # whoever starts a stream has just read the open orders himself
             self._first = False
-            reports = [r for r in reports if not self._is_old(r, self.began - overlap)]
+            reports = [r for r in reports if not self._is_old(r, self.began - self._overlap)]
         new = self._tell(fills, reports)
-        self._complete_until = began
+        self._rounds.answered(asked, held)
         return new
 
     def _is_old(self, report: OrderReport, since: datetime) -> bool:

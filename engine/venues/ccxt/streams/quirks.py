@@ -54,6 +54,8 @@ class StreamPolicy:
             while a new one is silent as well, up to `longest_silence`: then nobody trades.
         check: The account is asked over REST so often though its stream works, and `early` after
             it came back: that proves that the stream tells everything.
+        full: So often that goes for the fills of every instrument, else only for those of which
+            an order or a holding points at one.
         poll: The same while it does not, or where there is none.
         late: What the stream has not told by then, REST will have.
         overlap: Fills are asked for from so long before the last time all were known.
@@ -74,6 +76,7 @@ class StreamPolicy:
     silence: float = 60.0
     longest_silence: float = 900.0
     check: float = 60.0
+    full: float = 600.0
     early: float = 5.0
     poll: float = 5.0
     late: float = 10.0

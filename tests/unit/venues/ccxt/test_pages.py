@@ -75,6 +75,13 @@ async def test_what_is_newer_than_the_estimated_time_of_the_venue_is_not_left_ou
     assert await all_rows(Venue(rows).page, paging, Span(1, 90)) == rows
 
 
+async def test_an_instant_that_the_estimated_time_has_not_reached_is_asked_for_all_the_same() -> (
+    None
+):
+    rows: list[Row] = [{"id": "1", "timestamp": 93, "symbol": "X"}]
+    assert await all_rows(Venue(rows).page, Paging(limit=5, window_ms=30), Span(93, 90)) == rows
+
+
 async def test_a_quiet_account_is_asked_once() -> None:
     venue = Venue([])
     assert await all_rows(venue.page, Paging(limit=10), Span(1_000, 2_000)) == []

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -311,7 +311,9 @@ class RestAccount:
     ended: dict[str, OrderReport] = field(default_factory=dict)
     flows: list[AccountFlow] = field(default_factory=list)
     asked: list[datetime | None] = field(default_factory=list)
+    asked_of: list[Collection[InstrumentId] | None] = field(default_factory=list)
     looked_up: list[str] = field(default_factory=list)
+    held: dict[InstrumentId, Decimal] | None = None
     flow_questions: int = 0
     down: bool = False
 
@@ -333,10 +335,22 @@ class RestAccount:
             )
         )
 
-    async def fills_since(self, since: datetime | None) -> tuple[Fill, ...]:
+    async def fills_since(
+        self, since: datetime | None, instruments: Collection[InstrumentId] | None = None
+    ) -> tuple[Fill, ...]:
         self.asked.append(since)
+        self.asked_of.append(instruments)
         self._check()
-        return tuple(fill for fill in self.fills if since is None or fill.ts_event >= since)
+        return tuple(
+            fill
+            for fill in self.fills
+            if (since is None or fill.ts_event >= since)
+            and (instruments is None or fill.instrument_id in instruments)
+        )
+
+    async def holdings(self) -> dict[InstrumentId, Decimal] | None:
+        self._check()
+        return None if self.held is None else dict(self.held)
 
     async def flows_since(self, since: datetime | None) -> tuple[AccountFlow, ...]:
         self.flow_questions += 1

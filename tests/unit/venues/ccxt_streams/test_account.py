@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from engine.venues.ccxt.streams.account import AccountLane
 from engine.venues.ccxt.streams.quirks import StreamQuirks, stream_quirks
 from tests.fakes.clocks import START
 from tests.unit.venues.ccxt_streams.pro import (
+    BTC,
+    ETH,
     FakePro,
     LibraryError,
     Reader,
@@ -23,6 +26,8 @@ from tests.unit.venues.ccxt_streams.pro import (
     order,
     trade,
 )
+
+ONE = Decimal(1)
 
 
 class AccountWorld(World):
@@ -244,6 +249,59 @@ async def test_a_fill_that_rest_had_a_little_sooner_than_the_stream_is_no_reason
     await world.wall.advance(600)
     assert world.kinds() == ["a"]
     assert world.client.dials == 1
+
+
+@pytest.fixture
+async def several() -> AsyncIterator[AccountWorld]:
+    """An account of many instruments, whose holdings cost less to ask for than their fills."""
+    async with AccountWorld(rest=RestAccount(held={BTC: ONE, ETH: ONE})) as world:
+        await world.wall.advance(10)
+        world.rest.asked_of.clear()
+        yield world
+
+
+async def test_a_quiet_account_is_asked_for_all_its_fills_only_now_and_then(
+    several: AccountWorld,
+) -> None:
+    await several.wall.advance(1_800)
+    assert several.rest.asked_of.count(frozenset()) >= 25
+    assert several.rest.asked_of.count(None) == 3
+
+
+async def test_fills_are_asked_for_where_a_holding_moved_until_they_are_there(
+    several: AccountWorld,
+) -> None:
+    assert several.rest.held
+    several.rest.held[ETH] = ONE + ONE
+    several.rest.down = True
+    await several.wall.advance(120)
+    several.rest.down = False
+    await several.wall.advance(60)
+    assert frozenset({ETH}) in several.rest.asked_of
+
+
+async def test_fills_are_asked_for_where_orders_work_or_were_told(several: AccountWorld) -> None:
+    several.client.send({"order": order(several.wall.now(), "cancelled")})
+    several.rest.open["8"] = Reader().order({**order(START, order_id="8"), "symbol": ETH})
+    await several.wall.advance(60)
+    assert several.rest.asked_of == [frozenset({BTC, ETH})]
+
+
+async def test_after_an_outage_all_fills_are_asked_for(several: AccountWorld) -> None:
+    several.client.drop()
+    several.rest.fills.append(Reader().fill({**trade("by hand", several.wall.now())}))
+    await several.wall.advance(5)
+    assert several.rest.asked_of == [None]
+    assert several.fills() == ["by hand"]
+
+
+async def test_a_trade_that_leaves_no_trace_but_its_fill_comes_with_the_next_full_round(
+    several: AccountWorld,
+) -> None:
+    await several.wall.advance(300)
+    several.rest.filled("there and back", several.wall.now())
+    await several.wall.advance(350)
+    assert several.fills() == ["there and back"]
 
 
 async def test_a_quiet_account_is_left_alone(world: AccountWorld) -> None:

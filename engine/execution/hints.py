@@ -68,12 +68,16 @@ def _by_balances(
     balances: Mapping[AssetId, Decimal],
     standing: Standing,
 ) -> Iterable[InstrumentId]:
+    """One increment is what the venue's rounding makes, and no execution is as small."""
     held = {balance.asset: balance.total for balance in theirs.balances}
+    increments = {balance.asset: balance.increment for balance in theirs.balances}
     for instrument in instruments.values():
         if instrument.kind is not InstrumentKind.SPOT:
             continue
-        differs = held.get(instrument.base, ZERO) - balances.get(instrument.base, ZERO)
-        if differs != standing(DifferenceKind.BALANCE, instrument.base):
+        base = instrument.base
+        differs = held.get(base, ZERO) - balances.get(base, ZERO)
+        unknown = differs - standing(DifferenceKind.BALANCE, base)
+        if abs(unknown) > increments.get(base, ZERO):
             yield instrument.id
 
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 from engine.bars import to_ms
 from engine.domain.accounts import Balance
@@ -96,9 +97,7 @@ class AccountReader:
             rows += await access.requests.ask(
                 Operation.QUERY,
                 "fetch_closed_orders",
-                lambda own=own: access.client.fetch_closed_orders(  # type: ignore[misc]
-                    symbol, None, None, {**own, **names}
-                ),
+                partial(access.client.fetch_closed_orders, symbol, None, None, {**own, **names}),
                 subject=f"past orders of {symbol}",
             )
         return rows

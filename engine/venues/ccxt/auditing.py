@@ -6,6 +6,7 @@ Everything is read and compared; nothing is switched.
 from collections.abc import Awaitable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Protocol, cast
 
 from engine.domain.ids import InstrumentId
@@ -169,7 +170,7 @@ class Auditor:
                 found[symbol] = await access.requests.ask(
                     Operation.AUDIT,
                     "fetch_leverage",
-                    lambda symbol=symbol: access.client.fetch_leverage(symbol),  # type: ignore[misc]
+                    partial(access.client.fetch_leverage, symbol),
                     subject=f"check of the leverage of {symbol}",
                 )
         else:

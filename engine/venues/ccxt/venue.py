@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol, cast
 
 from engine.bars import Bars
@@ -179,7 +180,7 @@ class CcxtVenue:
             await self._session.requests.ask(
                 Operation.CANCEL,
                 quirks.dead_man_method,
-                lambda params=params: ask(params),  # type: ignore[misc]
+                partial(ask, params),
                 subject="dead-man timer",
                 urgency=Urgency.CANCEL,
             )

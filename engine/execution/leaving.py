@@ -47,12 +47,26 @@ def goes_at_once(order: Order) -> bool:
     return order.purpose is OrderPurpose.EXIT
 
 
+def rests(order: Order) -> bool:
+    """Tell whether an exit waits at its limit: until that is reached it takes nobody's place."""
+    return (
+        order.purpose is OrderPurpose.EXIT
+        and order.order_type is OrderType.LIMIT
+        and order.time_in_force not in {TimeInForce.IOC, TimeInForce.FOK}
+    )
+
+
 def under_way(
-    orders: Iterable[Order], without: Container[ClientOrderId] = (), *, doubtful: bool
+    orders: Iterable[Order],
+    without: Container[ClientOrderId] = (),
+    *,
+    doubtful: bool,
+    resting: bool = True,
 ) -> Decimal:
     """Return what open exits are about to sell.
 
     Args:
+        resting: One that waits at its limit counts as well.
         doubtful: One in doubt counts as about to sell: nothing at the venue would keep it and
             another one together from selling more than is held. Otherwise it counts as unfilled.
     """
@@ -62,6 +76,7 @@ def under_way(
                 order.leaves_quantity
                 for order in orders
                 if goes_at_once(order)
+                and (resting or not rests(order))
                 and (doubtful or order.state is not OrderState.UNKNOWN)
                 and order.client_order_id not in without
             ),

@@ -190,7 +190,7 @@ class BarCloses:
     ) -> tuple[list[Order], list[Order]]:
         """Inside the section: note the new standing target and its intents.
 
-        Returns the intents to send and the resting entries that the new target replaces.
+        Returns the intents to send and what rests of the last target, which it replaces.
         """
         desk = self._desk
         run = changes.runs.get(signal.run_id) or desk.runs.get(signal.run_id)
@@ -214,7 +214,7 @@ class BarCloses:
         stale = [
             order
             for order in desk.orders_of(run.book_id, instrument_id)
-            if order.purpose is OrderPurpose.ENTRY
+            if order.purpose is OrderPurpose.ENTRY or self._protection.exits.rests(order)
         ]
         return self._intents(run, signal, signal.target, changes), stale
 

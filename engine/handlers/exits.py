@@ -21,6 +21,7 @@ from engine.execution.leaving import (
     closes,
     goes_at_once,
     is_backed,
+    rests,
     style_of,
     under_way,
 )
@@ -95,8 +96,16 @@ class Exits:
 
     def leaving(self, key: PlanKey, changes: Changes) -> Decimal:
         """Return what exits under way will sell of it; one that the venue defers is not."""
-        orders = self._orders_of(key, changes)
-        return under_way(orders, self._orders.unsent, doubtful=not self.is_bounded(key))
+        return under_way(
+            self._orders_of(key, changes),
+            self._orders.unsent,
+            doubtful=not self.is_bounded(key),
+            resting=self.style(key) is ExitStyle.ONE_AT_A_TIME,
+        )
+
+    def rests(self, order: Order) -> bool:
+        """Tell whether an exit waits at its limit; where they go one at a time, none does."""
+        return rests(order) and self.style(key_of(order)) is not ExitStyle.ONE_AT_A_TIME
 
     def is_bounded(self, key: PlanKey) -> bool:
         """Tell whether the venue itself keeps exits from selling more than the position.

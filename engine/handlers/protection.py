@@ -10,6 +10,7 @@ from decimal import Decimal
 from engine.desk.state import Changes, Desk, PlanKey
 from engine.domain.bars import Bar
 from engine.domain.ids import ClientOrderId
+from engine.domain.instruments import InstrumentKind
 from engine.domain.money import ZERO, exact
 from engine.domain.orders import Order, OrderPurpose, OrderState, OrderType
 from engine.domain.policies import DEFAULT_POLICY, PositionChange
@@ -84,7 +85,7 @@ class Protection:
             reduce_only=self.exits.is_backed(key),
             is_known=self._is_known,
         )
-        if self._is_all_leaving(key, changes):
+        if self._is_all_leaving(key, changes) or self._is_too_little(key):
             return ProtectiveOrders(cancel=wanted.cancel if plan is None else ())
         place = self._orders.check(wanted.place, changes, from_person=False)
         return ProtectiveOrders(tuple(place), wanted.cancel)
@@ -126,6 +127,18 @@ class Protection:
         """Return what is still there of the position, signed: the smaller of ours and theirs."""
         quantity = self._desk.position(key[0], key[1]).quantity
         return self.exits.held(key).copy_sign(quantity)
+
+    def _is_too_little(self, key: PlanKey) -> bool:
+        """Tell whether the venue takes no order for what is held: nothing can protect or close it.
+
+        E.g. the first bit of an entry that fills on. What reduces only may be of any value.
+        """
+        desk = self._desk
+        instrument, price = desk.instruments[key[1]], desk.price(key[1])
+        reduces = desk.venue.capabilities.reduce_only and instrument.kind is not InstrumentKind.SPOT
+        if price is None or (reduces and self.exits.is_backed(key)):
+            return False
+        return instrument.is_dust(self._held(key), price)
 
     def _to_protect(self, key: PlanKey, changes: Changes) -> Decimal:
         """Return what exits are to rest for: where they lock it, not what is about to be sold."""
@@ -209,6 +222,7 @@ class Protection:
         self._answering.add(key)
         try:
             await self.exits.send(leaving.place)
+            await self._orders.cancel(leaving.cancel)
         finally:
             self._answering.discard(key)
 
@@ -309,6 +323,8 @@ class Protection:
     ) -> ProtectiveOrders:
         """Note an exit of the whole position, unless one is under way.
 
+        It takes the place of those that wait at their limits.
+
         Args:
             sure: Also while trading is halted: it takes the place of a stop.
         """
@@ -316,7 +332,7 @@ class Protection:
         book_id, instrument_id, _ = key
         held = self._held(key)
         price = desk.price(instrument_id)
-        if self._is_leaving(key) or price is None or not held:
+        if self._is_leaving(key) or price is None or self._is_too_little(key) or not held:
             return NOTHING_TO_DO
         change = PositionChange(side=closing_side(held), quantity=abs(held), reduces=True)
         context = IntentContext(
@@ -333,11 +349,14 @@ class Protection:
         orders = build_orders((change,), context)
         if desk.find_order(orders[0].client_order_id) is not None:
             return NOTHING_TO_DO
-        return ProtectiveOrders(tuple(self._orders.check(orders, changes, from_person=sure)))
+        place = tuple(self._orders.check(orders, changes, from_person=sure))
+        waiting = tuple(order for order in desk.orders_of(*key[:2]) if self.exits.rests(order))
+        return ProtectiveOrders(place, waiting if place else ())
 
     def _is_leaving(self, key: PlanKey) -> bool:
         return any(
-            order.purpose is OrderPurpose.EXIT for order in self._desk.orders_of(key[0], key[1])
+            order.purpose is OrderPurpose.EXIT and not self.exits.rests(order)
+            for order in self._desk.orders_of(key[0], key[1])
         )
 
     # --- watching ----------------------------------------------------------------------------
@@ -374,6 +393,7 @@ class Protection:
         desk, told = self._desk, self._orders.told
         return (
             tuple(desk.plans.items()),
+            tuple(desk.price(key[1]) for key in desk.plans),
             tuple(desk.orders.values()),
             desk.ledger.positions(),
             desk.ledger.cash(),
@@ -390,4 +410,5 @@ class Protection:
     def _is_protected(self, key: PlanKey, plan: ExitPlanState) -> bool:
         instrument = self._desk.instruments[key[1]]
         orders = self._desk.protective_orders(key)
-        return is_protected(plan, self._held(key), orders, instrument)
+        covered = is_protected(plan, self._held(key), orders, instrument)
+        return covered or self._is_too_little(key)

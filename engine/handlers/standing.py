@@ -18,7 +18,7 @@ from engine.domain.orders import Fill, Order, OrderPurpose
 from engine.domain.policies import DEFAULT_POLICY
 from engine.domain.runs import Run, StandingTarget
 from engine.execution.intents import IntentContext, build_orders
-from engine.execution.leaving import goes_at_once
+from engine.execution.leaving import closes, goes_at_once, rests
 from engine.handlers.backoff import Backoff
 from engine.handlers.exits import Exits
 from engine.handlers.orders import Orders
@@ -68,7 +68,7 @@ class Standing:
             await self._shrink(run, order.instrument_id, f"fill {fill.key}")
 
     def has_work(self) -> bool:
-        """Tell whether a run holds what its target does not ask for, or has an entry too late."""
+        """Tell whether a run holds what its target does not ask for, or has an order too many."""
         orders = self._desk.orders.values()
         return bool(self._patience or self._left_over()) or any(map(self._is_stale, orders))
 
@@ -89,7 +89,7 @@ class Standing:
         """Close what a run holds though its target is flat; less and less often if it fails.
 
         Entries whose decision no longer stands are cancelled once more: the venue may say that one
-        works whose cancel was lost.
+        works whose cancel was lost. So are exits that wait at their limits with nothing to close.
         """
         desk = self._desk
         await self._orders.cancel([o for o in desk.orders.values() if self._is_stale(o)])
@@ -105,9 +105,11 @@ class Standing:
 
     def _is_stale(self, order: Order) -> bool:
         desk = self._desk
-        if order.purpose is not OrderPurpose.ENTRY or not order.is_working:
+        if not order.is_working or desk.activity.is_asking(order.instrument_id):
             return False
-        if desk.activity.is_asking(order.instrument_id):
+        if rests(order):  # it would shrink what is entered next
+            return not closes(order, desk.position(order.book_id, order.instrument_id).quantity)
+        if order.purpose is not OrderPurpose.ENTRY:
             return False
         run = desk.runs.get(RunId(order.book_id))
         if desk.trading_state is TradingState.HALTED:

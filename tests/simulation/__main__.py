@@ -29,6 +29,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quiet-days", type=int, help="calendar days with ordinary noise only")
     parser.add_argument("--first-seed", type=int, default=1, help="where to begin")
     parser.add_argument("--mood", choices=[mood.name.lower() for mood in Mood], default="rough")
+    parser.add_argument("--symbols", type=int, help="with --seed: how many instruments")
     parser.add_argument("--quiet", action="store_true", help="with --seed: no event lines")
     parser.add_argument("--jobs", type=int, default=cores(), help="processes")
     return parser.parse_args()
@@ -48,13 +49,16 @@ def _tell_violations(result: Result, mood: Mood) -> None:
         _say(f"VIOLATION {violation}")
     if result.violations:
         more = "" if mood is Mood.ROUGH else f" --mood {mood.name.lower()}"
+        more += f" --symbols {result.scenario.asked}" if result.scenario.asked is not None else ""
         _say(f'  replay: make simtest ARGS="--seed {result.scenario.seed}{more}"')
 
 
 def _one(options: argparse.Namespace) -> int:
     silence()
     begun = now()
-    result = play(options.seed, _mood(options), show=None if options.quiet else _say)
+    result = play(
+        options.seed, _mood(options), symbols=options.symbols, show=None if options.quiet else _say
+    )
     total = Total()
     total.add(result, now() - begun)
     _say(printed(rows(total, now() - begun)))

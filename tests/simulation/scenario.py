@@ -49,6 +49,7 @@ class Scenario:
     Attributes:
         seconds: Virtual seconds before everything is left to settle.
         life_seconds: Mean time between two crashes; 0 for none.
+        asked: How many markets were asked for; None: that is drawn as well.
     """
 
     seed: int
@@ -60,6 +61,7 @@ class Scenario:
     account: Account
     is_linear: bool
     life_seconds: float
+    asked: int | None
 
     @property
     def days(self) -> float:
@@ -101,6 +103,7 @@ def drawn(seed: int, mood: Mood, *, seconds: float = DAY, symbols: int | None = 
         ),
         is_linear=is_linear,
         life_seconds=draw.choice((900.0, 3_600.0, 14_400.0)) if mood is Mood.ROUGH else 0.0,
+        asked=symbols,
     )
 
 

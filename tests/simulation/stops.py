@@ -142,11 +142,21 @@ class StopWatch:
             left = max(ours + min(foreign, _ZERO), _ZERO)
             needed = desk.instruments[held.instrument_id].round_quantity(min(left, theirs))
             covered = resting.get(held, _ZERO)
-            if covered < needed:
+            if covered < needed and not self._is_too_little(held, needed, desk):
                 missing[held] = (
                     f"{held.instrument_id}: ours {ours}, the exchange's {theirs}, covered {covered}"
                 )
         return missing
+
+    def _is_too_little(self, held: Held, quantity: Decimal, desk: Desk) -> bool:
+        """Tell whether the exchange takes no order for so little; it takes any that reduces only.
+
+        By the price that the process knows: it is of the last bar.
+        """
+        market, price = self._directory.markets[held.instrument_id], desk.price(held.instrument_id)
+        if not market.is_spot or price is None:
+            return False
+        return desk.instruments[held.instrument_id].is_dust(quantity, price)
 
     def _net(self, instrument_id: InstrumentId) -> Decimal:
         market = self._directory.markets[instrument_id]

@@ -43,9 +43,10 @@ from engine.ports import (
 from engine.venues.admission import NOTHING_PLACED, check_order
 from engine.venues.book import Book, WorkingOrder
 from engine.venues.bookstore import BookStore
+from engine.venues.filling import BarOpen
 from engine.venues.funds import locks
 from engine.venues.keeping import BookKeeper
-from engine.venues.matching import BarOpen, Matcher
+from engine.venues.matching import Matcher
 from engine.venues.models import Draw, FillModels
 from engine.venues.pace import Pace
 from engine.venues.tape import NO_TRADE, Lane, Tape, plan_replay

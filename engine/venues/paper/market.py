@@ -17,7 +17,7 @@ from engine.domain.orders import Order, OrderSide, OrderState
 from engine.ports import BookChanged, OrderReported, TradePrinted, VenueMessage
 from engine.venues.admission import check_order
 from engine.venues.book import Book, WorkingOrder
-from engine.venues.matching import BarOpen, Matcher, _turn
+from engine.venues.filling import BarOpen, Floor, turn
 from engine.venues.models import Draw, FillModels
 from engine.venues.paper.depth import Depth, TakenLevel
 from engine.venues.paper.matching import LiveMeeting, bar_under_way, may_meet
@@ -56,7 +56,7 @@ class PaperMarket:
         # nothing gives more than it had: a print or a bar is never filled beyond its volume
         self._models = replace(models, volume_share=ONE if share is None else share)
         self._seed = seed
-        self._matcher = Matcher(book, self._models, seed)
+        self._floor = Floor(book, self._models, seed)
         self._depths = {name: Depth(name) for name in book.instruments}
         self._travelling: list[WorkingOrder] = []
         self._expiring: list[WorkingOrder] = []
@@ -122,7 +122,7 @@ class PaperMarket:
 
     def cancel(self, working: WorkingOrder, now: datetime) -> OrderReported:
         """End a live order."""
-        return self._matcher.end(working, OrderState.CANCELLED, now, "")
+        return self._floor.end(working, OrderState.CANCELLED, now, "")
 
     # --- time -----------------------------------------------------------------------------
 
@@ -137,7 +137,7 @@ class PaperMarket:
         out: list[VenueMessage] = []
         if not all(_lasts(one, now + _INSTANT) for one in self._expiring):
             with exact():
-                out += self._matcher.expire(now)
+                out += self._floor.expire(now)
             self._expiring = [one for one in self._expiring if one.is_live]
         if self._travelling:
             there = [one for one in self._travelling if one.active_at <= now]
@@ -235,7 +235,7 @@ class PaperMarket:
         with exact():
             there = [one for one in self._arrived(name, bar.timestamp) if _lasts(one, bar.end)]
             held = {id(one): self.book.reducible(one.order) for one in there}
-            for working in sorted(there, key=_turn):
+            for working in sorted(there, key=turn):
                 if working.is_live and not self._stop_goes_first(working):
                     meeting = self._meeting(working, at, out, opened)
                     meeting.meet_bar(bar, held[id(working)])
@@ -274,7 +274,7 @@ class PaperMarket:
     ) -> LiveMeeting:
         name = working.order.instrument_id
         under_way = bar or bar_under_way(working, at, self.step(name).delta)
-        return LiveMeeting(self._matcher, working, self._depths[name], under_way, at, out)
+        return LiveMeeting(self._floor, working, self._depths[name], under_way, at, out)
 
 
 def _lasts(working: WorkingOrder, until: datetime) -> bool:

@@ -11,17 +11,15 @@ from decimal import Decimal
 
 from engine.domain.bars import Bar
 from engine.domain.money import ONE, ZERO
-from engine.domain.orders import Liquidity, OrderSide, OrderState, OrderType, TimeInForce
+from engine.domain.orders import Liquidity, OrderSide, OrderState, TimeInForce
 from engine.ports import VenueMessage
 from engine.venues.book import WorkingOrder
-from engine.venues.matching import POST_ONLY, BarOpen, Matcher, _Meeting, floor_to
+from engine.venues.filling import POST_ONLY, STOPS, BarOpen, Floor, Meeting, floor_to
 from engine.venues.models import round_against
 from engine.venues.paper.depth import Depth, Level
 
-STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
 
-
-class LiveMeeting(_Meeting):
+class LiveMeeting(Meeting):
     """One live order meets the market as it is now.
 
     Args:
@@ -32,14 +30,14 @@ class LiveMeeting(_Meeting):
 
     def __init__(
         self,
-        matcher: Matcher,
+        floor: Floor,
         working: WorkingOrder,
         depth: Depth,
         bar: BarOpen,
         at: datetime,
         out: list[VenueMessage],
     ) -> None:
-        super().__init__(matcher, working, bar, at, out)
+        super().__init__(floor, working, bar, at, out)
         self._depth = depth
 
     # --- what it meets ------------------------------------------------------------------------

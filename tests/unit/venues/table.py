@@ -11,7 +11,8 @@ from engine.domain.orders import Fill, Order, OrderState
 from engine.ports import FillReported, VenueMessage
 from engine.venues.admission import check_order
 from engine.venues.book import Book, WorkingOrder
-from engine.venues.matching import BarOpen, Matcher
+from engine.venues.filling import BarOpen
+from engine.venues.matching import Matcher
 from engine.venues.models import NO_DELAY, FillModels
 from tests.fakes.markets import ACCOUNT, LINEAR, OPENS_AT, SPOT, USDT
 

@@ -7,7 +7,7 @@ import pytest
 
 from engine.domain.orders import Liquidity, OrderState, TimeInForce
 from engine.ports import OrderReported
-from engine.venues.matching import GROUP_DONE, NO_FUNDS, NOTHING_LEFT, POST_ONLY
+from engine.venues.filling import GROUP_DONE, NO_FUNDS, NOTHING_LEFT, POST_ONLY
 from engine.venues.models import FeeModel, FillModels, LatencyModel, SlippageModel
 from tests.fakes.markets import BASE, COIN, INVERSE, PERP, USDT, bar, minute, order
 from tests.unit.venues.table import Table

@@ -246,6 +246,52 @@ async def test_a_cancel_at_any_turn_leaves_all_or_nothing(
     assert (entry(1) in entries) == (order(1) in orders)
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2, 3, 5, 8, 13, 21])
+async def test_a_task_cancelled_while_it_only_saves_has_stored_all_or_nothing_and_may_write_again(
+    unit_of_work: UnitOfWorkFactory, turns: int
+) -> None:
+    async def save() -> None:
+        try:
+            async with unit_of_work() as uow:
+                await uow.orders.save(order(1))
+                await uow.orders.save(order(2))
+                await uow.commit()
+        finally:
+            async with unit_of_work() as uow:
+                await uow.orders.save(order(3))
+                await uow.commit()
+
+    task = asyncio.create_task(save())
+    await asyncio.sleep(0)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    await within(asyncio.gather(task, return_exceptions=True))
+    async with unit_of_work() as uow:
+        stored = await uow.orders.open(ACCOUNT)
+    assert stored in ((order(1), order(2), order(3)), (order(3),))
+
+
+async def test_saves_are_written_in_the_turn_in_which_they_were_committed(
+    unit_of_work: UnitOfWorkFactory,
+) -> None:
+    async def save() -> None:
+        async with unit_of_work() as uow:
+            await uow.orders.save(order(1))
+            await uow.commit()
+
+    async with unit_of_work() as first:
+        await first.entries.add(entry(1))
+        saving = asyncio.create_task(save())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not saving.done()
+        await first.commit()
+    await within(saving)
+    async with unit_of_work() as uow:
+        assert await uow.orders.open(ACCOUNT) == (order(1),)
+
+
 async def test_a_waiting_writer_that_is_cancelled_does_not_block_those_behind_it(
     unit_of_work: UnitOfWorkFactory,
 ) -> None:

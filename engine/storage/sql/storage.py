@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from engine.storage.sql.errors import place_of, storage_errors
+from engine.storage.sql.saving import Saver
 from engine.storage.sql.transaction import Statements
 from engine.storage.sql.unit_of_work import SqlUnitOfWork
 from engine.storage.writer import WriterLock
@@ -39,6 +40,7 @@ class SqlStorage:
         self.writer_lock = WriterLock()
         self.statements = Statements(make_url(url).get_backend_name())
         self.reported_events: set[int] = set()  # unreadable ones, each told once per process
+        self.saver: Saver | None = None
         self._url = make_url(url)
         self._is_sqlite = self._url.get_backend_name() == "sqlite"
         self._engine: AsyncEngine | None = None
@@ -66,11 +68,14 @@ class SqlStorage:
         )
         if self._is_sqlite:
             event.listen(self._engine.sync_engine, "connect", _set_pragmas)
+            self.saver = Saver(self._url, _set_pragmas)
         try:
             with storage_errors(self.place):
                 self._writer = await self._engine.connect()
+                if self.saver is not None:
+                    await self.saver.open()
         except BaseException:
-            await self._engine.dispose()
+            await self._close()
             raise
         return self
 
@@ -129,6 +134,9 @@ class SqlStorage:
         writer, self._writer = self._writer, None
         if writer is not None:
             await writer.close()
+        saver, self.saver = self.saver, None
+        if saver is not None:
+            await saver.close()
         engine, self._engine = self._engine, None
         if engine is not None:
             await engine.dispose()

@@ -12,6 +12,7 @@ from sqlalchemy.sql.dml import Insert
 from engine.errors import StorageError
 from engine.storage.sql.errors import readable, storage_errors
 from engine.storage.sql.mapping import RowMapping, Values, record
+from engine.storage.sql.saving import Saver
 from engine.storage.writer import WriterLock
 
 T = TypeVar("T")
@@ -23,6 +24,7 @@ class Connections(Protocol):
     place: str
     writer_lock: WriterLock
     statements: "Statements"
+    saver: Saver | None  # None where a transaction goes statement by statement
 
     async def reader(self) -> AsyncConnection:
         """Return a connection of the pool, each statement its own snapshot."""
@@ -82,7 +84,7 @@ class SqlTransaction:
     storage in memory does.
 
     Saves have no answer, so they wait in `_staged` and go as one batch per table before the next
-    read or the commit.
+    read or the commit; a transaction that only saves goes as a whole.
     """
 
     def __init__(self, connections: Connections) -> None:
@@ -92,6 +94,7 @@ class SqlTransaction:
         self._reader: AsyncConnection | None = None
         self._writer: AsyncConnection | None = None
         self._staged: dict[Insert, list[Values]] = {}
+        self._saving: asyncio.Future[None] | None = None
 
     def enter(self) -> None:
         self._entered = True
@@ -189,6 +192,9 @@ class SqlTransaction:
     async def commit(self) -> None:
         """Send what is staged and make all of it durable."""
         self._check()
+        if self._staged and self._writer is None and self._connections.saver is not None:
+            await self._commit_at_once(self._connections.saver)
+            return
         if self._staged:
             await self._flush()
         if self._writer is None:
@@ -202,17 +208,34 @@ class SqlTransaction:
         self._writer = None
         self._connections.writer_lock.release()
 
+    async def _commit_at_once(self, saver: Saver) -> None:
+        await self._close_reader()  # as for every other writer
+        await self._connections.writer_lock.acquire()
+        staged, self._staged = self._staged, {}
+        self._saving = saver.save(staged)
+        # Who is cancelled stops waiting, not the thread: the next writer waits for that.
+        self._saving.add_done_callback(lambda _: self._connections.writer_lock.release())
+        with storage_errors(self._connections.place):
+            try:
+                await asyncio.shield(self._saving)
+            except BaseException:
+                self._failed = True
+                raise
+        self._saving = None
+
     async def leave(self) -> None:
         """Undo what was not committed, and give the connections back."""
         self._staged.clear()
         self._entered = False
-        if self._reader is None and self._writer is None:
+        if self._reader is None and self._writer is None and self._saving is None:
             return
         # Shielded: a task that is cancelled twice must not leave the write lock taken.
         await asyncio.shield(asyncio.ensure_future(self._release()))
 
     async def _release(self) -> None:
         try:
+            if self._saving is not None:
+                await asyncio.wait((self._saving,))
             await self._close_reader()
         finally:
             if self._writer is not None:

@@ -13,7 +13,7 @@ import pytest
 from engine.errors import StorageError
 from engine.storage.sql.schema import is_at_head, upgrade
 from engine.storage.sql.storage import SqlStorage
-from tests.fakes.records import ACCOUNT, entry, order, run
+from tests.fakes.records import ACCOUNT, entry, exit_plan, order, run
 from tests.integration.storage.conftest import url_of
 from tests.integration.storage.processes import ROOT, command
 
@@ -216,6 +216,25 @@ async def test_a_statement_that_failed_spoils_its_transaction_and_no_other(
             assert await uow.entries.all(ACCOUNT) == ()
             await uow.entries.add(entry())
             await uow.commit()
+
+
+async def test_saves_that_failed_leave_nothing_and_spoil_no_other_transaction(
+    database: Path,
+) -> None:
+    async with SqlStorage(url_of(database)) as storage:
+        drop(database, "exit_plans")
+        async with storage.unit_of_work() as uow:
+            await uow.orders.save(order(1))
+            await uow.exit_plans.save(exit_plan())
+            with pytest.raises(StorageError, match="no such table"):
+                await uow.commit()
+            with pytest.raises(StorageError, match="an earlier statement"):
+                await uow.commit()
+        async with storage.unit_of_work() as uow:
+            await uow.orders.save(order(2))
+            await uow.commit()
+        async with storage.unit_of_work() as uow:
+            assert await uow.orders.open(ACCOUNT) == (order(2),)
 
 
 async def test_a_question_that_failed_before_any_change_spoils_nothing(database: Path) -> None:

@@ -12,6 +12,7 @@ from engine.domain.entries import LedgerEntry
 from engine.domain.ids import AssetId
 from engine.domain.instruments import InstrumentKind
 from engine.domain.money import ZERO, exact
+from engine.domain.orders import Order, OrderState
 from engine.domain.rates import Mark
 from engine.domain.records import ServiceMark
 from engine.domain.runs import Run, RunState
@@ -69,7 +70,7 @@ class Opening:
         ):
             desk.orders.put(order)
         for order in await uow.orders.open(account_id):
-            desk.orders.put(order)
+            desk.orders.put(_of_an_earlier_life(order))
         desk.outside.read(entries)
         for difference in await uow.differences.all(account_id):
             desk.outside.put(difference)
@@ -162,6 +163,13 @@ class Opening:
             if instrument.kind is InstrumentKind.SPOT:
                 covered[instrument.base] = quantity
         return covered
+
+
+def _of_an_earlier_life(order: Order) -> Order:
+    """Take a stored intent for sent: that it has left is never stored, and only the venue knows."""
+    if order.state is not OrderState.INTENDED:
+        return order
+    return replace(order, state=OrderState.SUBMITTED)
 
 
 def _configured(known: Run, template: Run) -> Run:

@@ -1,6 +1,7 @@
 """A start at a live venue: audited, waited for, reconciled, and said (SEMANTICS 7)."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -12,14 +13,15 @@ from engine.domain.events import (
     DifferenceFound,
     FlowBooked,
     OrderFilled,
+    OrderRejected,
     ServiceStarted,
     TradingRefused,
     VenueUnreachable,
 )
 from engine.domain.flows import FlowKind
 from engine.domain.ids import UNMANAGED_BOOK
-from engine.domain.orders import OrderPurpose, OrderSide, OrderState
-from engine.domain.policies import ExitPlan
+from engine.domain.orders import OrderPurpose, OrderSide, OrderState, OrderType
+from engine.domain.policies import ExitPlan, OrderPolicy
 from engine.domain.queries import GetReconciliation, GetStatus, GetVenues
 from engine.domain.runs import RunState
 from engine.domain.views import OutcomeStatus, ReconciliationView, StatusView, VenuesView
@@ -183,6 +185,29 @@ async def test_a_cancel_that_a_crash_cut_off_is_asked_again() -> None:
     assert len(working) == 1
     assert working[0].client_order_id != stop.client_order_id
     assert not again.venue.orders[stop.venue_order_id].is_open
+
+
+async def test_a_stop_that_the_life_before_may_have_sent_is_not_taken_for_unsent() -> None:
+    policy = OrderPolicy(order_type=OrderType.LIMIT, offset=D("0.01"))
+    desk = in_position(exit_plan=STOP, policy=policy)
+    desk.venue.script.submits = [Answer.OK, Answer.LOST]
+    await desk.start()
+    await desk.bar()
+    await desk.bar()
+    [entry] = desk.venue.orders
+    desk.venue.fill(entry, D(4))
+    await desk.deliver()
+    [stop] = [o for o in desk.desk.orders.values() if o.purpose is OrderPurpose.STOP]
+    async with desk.storage() as uow:  # the crash came before its answer
+        await uow.orders.save(replace(stop, state=OrderState.INTENDED))
+        await uow.commit()
+    desk.venue.fill(entry)
+    again = await desk.next_life().start()
+    [placed] = [o for o in again.desk.orders.values() if o.is_working]
+    [there] = [r for r in again.venue.orders.values() if r.is_open]
+    assert placed.client_order_id == there.order.client_order_id
+    assert there.left == abs(again.held())
+    assert not again.told(OrderRejected)
 
 
 async def test_after_a_cancel_that_a_crash_cut_off_the_stop_is_placed_before_trading() -> None:

@@ -6,11 +6,11 @@ from decimal import Decimal
 from engine.domain.ids import AssetId
 from engine.domain.instruments import Instrument, InstrumentKind
 from engine.domain.money import ONE, ZERO, exact, to_text
-from engine.domain.orders import Order, OrderSide, OrderType, TimeInForce
+from engine.domain.orders import Order, OrderSide, OrderState, OrderType, TimeInForce
 from engine.errors import BelowMinimum, InsufficientFunds, OrderRefused, UnknownInstrument
-from engine.venues.book import Book
+from engine.venues.book import Book, WorkingOrder
 from engine.venues.funds import available, expected_price, needs_funds, unit_cost
-from engine.venues.models import FillModels
+from engine.venues.models import Draw, FillModels
 
 _NEEDS_LIMIT = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 _NEEDS_TRIGGER = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
@@ -40,6 +40,18 @@ def check_order(book: Book, models: FillModels, order: Order, now: datetime) -> 
         if order.post_only:
             _check_post_only(book, order)
         _check_funds(book, models, order, instrument)
+
+
+def admitted(order: Order, models: FillModels, seed: int, now: datetime) -> WorkingOrder:
+    """Return an order that was taken: it meets the market once it has travelled there."""
+    travel = models.latency.travel(Draw(seed, order.client_order_id, 0))
+    return WorkingOrder(
+        order=order,
+        state=OrderState.ACKNOWLEDGED,
+        sent_at=now,
+        active_at=now + travel,
+        ts_last=now,
+    )
 
 
 def _check_form(book: Book, order: Order, instrument: Instrument, now: datetime) -> None:

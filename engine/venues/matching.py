@@ -136,3 +136,15 @@ class BarMeeting(Meeting):
             self._fill(self._slipped(price), Liquidity.TAKER)
         else:
             self._arrive(price)
+
+
+def opening(bar: Bar, last: Bar | None) -> BarOpen:
+    """Return what is known at the start of a bar, after the one before it."""
+    return BarOpen(
+        bar.instrument_id,
+        bar.timestamp,
+        bar.end,
+        bar.open,
+        bar.volume,
+        last.high - last.low if last is not None else ZERO,
+    )

@@ -4,21 +4,17 @@ How an instant goes, and when an order from chat fills: docs/adr/0006-replay-mar
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from engine.bars import Bars, from_ms, to_ms
-from engine.domain.accounts import Balance
 from engine.domain.bars import Bar, Timeframe
-from engine.domain.flows import AccountFlow
 from engine.domain.ids import AccountId, AssetId, InstrumentId
 from engine.domain.instruments import Instrument
-from engine.domain.money import ZERO, exact
-from engine.domain.orders import Fill, Order, OrderState
+from engine.domain.orders import Order, OrderState
 from engine.errors import (
     ConfigError,
-    OrderNotFound,
     OrderRefused,
     OrderStateUnknown,
     StorageError,
@@ -36,18 +32,16 @@ from engine.ports import (
     TimeAdvanced,
     VenueCapabilities,
     VenueMessage,
-    VenuePosition,
     VenueVitals,
     WallClock,
 )
-from engine.venues.admission import NOTHING_PLACED, check_order
+from engine.venues.admission import NOTHING_PLACED, admitted, check_order
+from engine.venues.answering import Answers, BookVenue, live_order
 from engine.venues.book import Book, WorkingOrder
 from engine.venues.bookstore import BookStore
-from engine.venues.filling import BarOpen
-from engine.venues.funds import locks
 from engine.venues.keeping import BookKeeper
 from engine.venues.matching import Matcher
-from engine.venues.models import Draw, FillModels
+from engine.venues.models import FillModels
 from engine.venues.pace import Pace
 from engine.venues.tape import NO_TRADE, Lane, Tape, plan_replay
 
@@ -56,7 +50,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-class ReplayVenue:
+class ReplayVenue(BookVenue):
     """Plays recorded series and trades against them; keeps the Venue port.
 
     Args:
@@ -235,14 +229,8 @@ class ReplayVenue:
         self._shows_all = recorded <= self._wanted
         for instrument_id, timeframe in sorted(self._wanted - recorded):
             raise UnknownInstrument(
-                f"No {timeframe} bars of {instrument_id} are recorded. Nothing was started. "
-                f"Recorded: {self._recorded()}."
+                f"Nothing was started. {self._tape.lacks(instrument_id, timeframe)}"
             )
-
-    def _recorded(self) -> str:
-        return ", ".join(
-            sorted(f"{one.instrument_id} {one.bars.timeframe}" for one in self._tape.series)
-        )
 
     def _shown(self, bars: list[Bar]) -> tuple[Bar, ...]:
         if self._shows_all:
@@ -309,11 +297,15 @@ class ReplayVenue:
                 continue
             bar = lane.under_way(self._now_ms)
             if bar is not None:
-                self._outbox.extend(self._matcher.at_open(_opening(bar, lane.last), self._now))
+                self._outbox.extend(self._matcher.at_open(opening(bar, lane.last), self._now))
         if not self._outbox:
             return False
         await self._keeper.commit(self._now_ms)
         return True
+
+    async def _answers(self) -> Answers:
+        await self._flush()
+        return Answers(self._book, self._models)
 
     async def _flush(self) -> None:
         """Return when what will be answered is on disk."""
@@ -321,10 +313,6 @@ class ReplayVenue:
         await self._keeper.flush()
 
     # --- orders ---------------------------------------------------------------------------
-
-    async def instruments(self) -> tuple[Instrument, ...]:
-        await self.open()
-        return tuple(self._book.instruments.values())
 
     async def submit_order(self, order: Order) -> OrderReport:
         """Place `order` at the present market time; see the port.
@@ -355,26 +343,16 @@ class ReplayVenue:
                 f"{order.instrument_id}: the market is closed: recorded data has ended. "
                 f"{NOTHING_PLACED}"
             )
-        travel = self._models.latency.travel(Draw(self._seed, order.client_order_id, 0))
-        working = WorkingOrder(
-            order=order,
-            state=OrderState.ACKNOWLEDGED,
-            sent_at=self._now,
-            active_at=self._now + travel,
-            ts_last=self._now,
-        )
+        working = admitted(order, self._models, self._seed, self._now)
         self._book.add(working)
-        if travel or order.expires_at is not None:
+        if working.active_at > self._now or order.expires_at is not None:
             self._timed.append(working)
         self._pace.stir()
         return working
 
     async def cancel_order(self, order: Order) -> None:
         await self.open()
-        working = self._book.orders.get(order.client_order_id)
-        if working is None or not working.is_live:
-            state = "is not there" if working is None else f"has ended ({working.state})"
-            raise OrderNotFound(f"{order.instrument_id}: order {order.client_order_id} {state}.")
+        working = live_order(self._book, order)
         report = self._matcher.end(working, OrderState.CANCELLED, self._now, "")
         try:
             await self._keeper.commit(self._now_ms)
@@ -392,47 +370,6 @@ class ReplayVenue:
     def vitals(self) -> VenueVitals:
         return VenueVitals(name="replay", connected=True, last_message_at=self._now)
 
-    async def cancel_all_after(self, seconds: int) -> None:
-        """Do nothing: there is no such timer (`capabilities.dead_man`)."""
-
-    async def find_order(self, order: Order) -> OrderReport | None:
-        """A request arrives at once or not at all: what is not in the books never came."""
-        await self._flush()
-        working = self._book.orders.get(order.client_order_id)
-        return None if working is None else working.report()
-
-    async def open_orders(self) -> tuple[OrderReport, ...]:
-        """Return what is live, oldest first."""
-        await self._flush()
-        live = [working for mine in self._book.live.values() for working in mine.values()]
-        live.sort(key=lambda working: (working.sent_at, working.order.client_order_id))
-        return tuple(working.report() for working in live)
-
-    async def fills_since(
-        self, since: datetime | None, instruments: Collection[InstrumentId] | None = None
-    ) -> tuple[Fill, ...]:
-        await self._flush()
-        fills = self._book.fills
-        return tuple(
-            fill
-            for fill in fills
-            if (since is None or fill.ts_event >= since)
-            and (instruments is None or fill.instrument_id in instruments)
-        )
-
-    async def flows_since(self, since: datetime | None) -> tuple[AccountFlow, ...]:
-        """Nothing moves here but by fills."""
-        return ()
-
-    async def balances(self) -> tuple[Balance, ...]:
-        await self._flush()
-        with exact():
-            return self._book.balances(locks(self._book, self._models))
-
-    async def positions(self) -> tuple[VenuePosition, ...]:
-        await self._flush()
-        return self._book.positions()
-
     async def history(
         self,
         instrument_id: InstrumentId,
@@ -447,24 +384,11 @@ class ReplayVenue:
             UnknownInstrument: No such series is recorded.
         """
         await self.open()
-        for one in self._tape.series:
-            if (one.instrument_id, one.bars.timeframe) == (instrument_id, timeframe):
-                last = one.closed_by(min(to_ms(before), self._known_ms))
-                return one.bars[max(last - limit, 0) : last]
-        raise UnknownInstrument(
-            f"No {timeframe} bars of {instrument_id} are recorded. Recorded: {self._recorded()}."
-        )
-
-
-def _opening(bar: Bar, last: Bar | None) -> BarOpen:
-    return BarOpen(
-        bar.instrument_id,
-        bar.timestamp,
-        bar.end,
-        bar.open,
-        bar.volume,
-        last.high - last.low if last is not None else ZERO,
-    )
+        one = self._tape.find(instrument_id, timeframe)
+        if one is None:
+            raise UnknownInstrument(self._tape.lacks(instrument_id, timeframe))
+        last = one.closed_by(min(to_ms(before), self._known_ms))
+        return one.bars[max(last - limit, 0) : last]
 
 
 def _ceil_ms(instant: datetime) -> int:

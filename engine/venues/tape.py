@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from engine.bars import STATES, Bars, Float64, Int64
-from engine.domain.bars import Bar, BarState
+from engine.domain.bars import Bar, BarState, Timeframe
 from engine.domain.ids import InstrumentId
 from engine.errors import DataError
 
@@ -161,6 +161,18 @@ class Tape:
 
     def __len__(self) -> int:
         return len(self.ends)
+
+    def find(self, instrument_id: InstrumentId, timeframe: Timeframe) -> Series | None:
+        """Return a recorded series; None where there is none."""
+        wanted = (instrument_id, timeframe)
+        return next(
+            (one for one in self.series if (one.instrument_id, one.bars.timeframe) == wanted), None
+        )
+
+    def lacks(self, instrument_id: InstrumentId, timeframe: Timeframe) -> str:
+        """Return that a series is not recorded, and what is, for people."""
+        there = sorted(f"{one.instrument_id} {one.bars.timeframe}" for one in self.series)
+        return f"No {timeframe} bars of {instrument_id} are recorded. Recorded: {', '.join(there)}."
 
     def close(self, index: int) -> Close:
         """Return one closing; asked for in order they cost little."""

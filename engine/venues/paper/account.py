@@ -1,23 +1,21 @@
 """The paper account: its market, its books on disk, and what waits to be told."""
 
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 import msgspec
 
 from engine.bars import to_ms
-from engine.domain.accounts import Balance
-from engine.domain.ids import AccountId, AssetId, InstrumentId
+from engine.domain.ids import AccountId, AssetId
 from engine.domain.instruments import Instrument
-from engine.domain.money import exact
-from engine.domain.orders import Fill, Order, OrderType
-from engine.errors import ConfigError, OrderNotFound, OrderStateUnknown, StorageError
-from engine.ports import Clock, OrderReport, VenueMessage, VenuePosition
-from engine.venues.book import Book, WorkingOrder
+from engine.domain.orders import Order, OrderType
+from engine.errors import ConfigError, OrderStateUnknown, StorageError
+from engine.ports import Clock, OrderReport, VenueMessage
+from engine.venues.answering import Answers, live_order
+from engine.venues.book import Book
 from engine.venues.bookstore import BookStore
-from engine.venues.funds import expected_price, locks
+from engine.venues.funds import expected_price
 from engine.venues.keeping import BookKeeper
 from engine.venues.models import FillModels
 from engine.venues.paper.market import PaperMarket
@@ -147,10 +145,7 @@ class PaperAccount:
 
     async def cancel(self, order: Order) -> None:
         """End an order; see the port."""
-        working = self.book.orders.get(order.client_order_id)
-        if working is None or not working.is_live:
-            state = "is not there" if working is None else f"has ended ({working.state})"
-            raise OrderNotFound(f"{order.instrument_id}: order {order.client_order_id} {state}.")
+        working = live_order(self.book, order)
         report = self.market.cancel(working, self._clock.now())
         try:
             await self.settle([report])
@@ -159,38 +154,7 @@ class PaperAccount:
 
     # --- questions ------------------------------------------------------------------------
 
-    async def find(self, order: Order) -> OrderReport | None:
+    async def answers(self) -> Answers:
+        """Return what the books say, once it is on disk."""
         await self._keeper.flush()
-        working = self.book.orders.get(order.client_order_id)
-        return None if working is None else working.report()
-
-    async def open_orders(self) -> tuple[OrderReport, ...]:
-        """Return what is live, oldest first."""
-        await self._keeper.flush()
-        live = [working for mine in self.book.live.values() for working in mine.values()]
-        return tuple(working.report() for working in sorted(live, key=_age))
-
-    async def fills_since(
-        self, since: datetime | None, instruments: Collection[InstrumentId] | None = None
-    ) -> tuple[Fill, ...]:
-        await self._keeper.flush()
-        fills = self.book.fills
-        return tuple(
-            fill
-            for fill in fills
-            if (since is None or fill.ts_event >= since)
-            and (instruments is None or fill.instrument_id in instruments)
-        )
-
-    async def balances(self) -> tuple[Balance, ...]:
-        await self._keeper.flush()
-        with exact():
-            return self.book.balances(locks(self.book, self._models))
-
-    async def positions(self) -> tuple[VenuePosition, ...]:
-        await self._keeper.flush()
-        return self.book.positions()
-
-
-def _age(working: WorkingOrder) -> tuple[datetime, str]:
-    return working.sent_at, working.order.client_order_id
+        return Answers(self.book, self._models)

@@ -15,10 +15,10 @@ from engine.domain.ids import InstrumentId, OrderGroupId
 from engine.domain.money import ONE, ZERO, exact
 from engine.domain.orders import Order, OrderSide, OrderState
 from engine.ports import BookChanged, OrderReported, TradePrinted, VenueMessage
-from engine.venues.admission import check_order
+from engine.venues.admission import admitted, check_order
 from engine.venues.book import Book, WorkingOrder
 from engine.venues.filling import BarOpen, Floor, turn
-from engine.venues.models import Draw, FillModels
+from engine.venues.models import FillModels
 from engine.venues.paper.depth import Depth, TakenLevel
 from engine.venues.paper.matching import LiveMeeting, bar_under_way, may_meet
 
@@ -102,19 +102,12 @@ class PaperMarket:
             OrderRefused and its subclasses: It is not there.
         """
         check_order(self.book, self._models, order, now)
-        travel = self._models.latency.travel(Draw(self._seed, order.client_order_id, 0))
-        working = WorkingOrder(
-            order=order,
-            state=OrderState.ACKNOWLEDGED,
-            sent_at=now,
-            active_at=now + travel,
-            ts_last=now,
-        )
+        working = admitted(order, self._models, self._seed, now)
         self.book.add(working)
         if order.expires_at is not None:
             self._expiring.append(working)
         out: list[VenueMessage] = []
-        if travel:
+        if working.active_at > now:
             self._travelling.append(working)
         elif self._is_watching:
             self._meet_book(working, now, out)

@@ -7,18 +7,16 @@ hides did not happen. The same holds for a print that the feed has lost.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 from engine.bars import Bars
-from engine.domain.accounts import Balance
 from engine.domain.bars import Timeframe
-from engine.domain.flows import AccountFlow
 from engine.domain.ids import AccountId, AssetId, InstrumentId
 from engine.domain.instruments import Instrument
-from engine.domain.orders import Fill, Order
+from engine.domain.orders import Order
 from engine.errors import ConfigError, RequestRefused, VenueUnavailable
 from engine.ports import (
     BarsClosed,
@@ -33,11 +31,11 @@ from engine.ports import (
     TradePrinted,
     VenueCapabilities,
     VenueMessage,
-    VenuePosition,
     VenueVitals,
     WallClock,
 )
 from engine.venues.admission import NOTHING_PLACED
+from engine.venues.answering import Answers, BookVenue
 from engine.venues.bookstore import BookStore
 from engine.venues.models import FillModels
 from engine.venues.paper.account import PaperAccount
@@ -49,7 +47,7 @@ _MINUTE = Timeframe(60)
 Subscription = tuple[InstrumentId, Timeframe]
 
 
-class PaperVenue:
+class PaperVenue(BookVenue):
     """Trades on paper against the live market of `data`; keeps the Venue port.
 
     Args:
@@ -123,6 +121,9 @@ class PaperVenue:
                 await account.open()
                 self._account = account
             return self._account
+
+    async def _answers(self) -> Answers:
+        return await (await self._opened()).answers()
 
     async def _listed(self) -> list[Instrument]:
         there = {instrument.id: instrument for instrument in await self._data.instruments()}
@@ -247,9 +248,6 @@ class PaperVenue:
         if self._turns is not None:
             self._turns.stir()
 
-    async def cancel_all_after(self, seconds: int) -> None:
-        """Do nothing: there is no such timer (`capabilities.dead_man`)."""
-
     # --- questions ------------------------------------------------------------------------
 
     async def audit(self) -> KeyAudit:
@@ -258,31 +256,6 @@ class PaperVenue:
         return KeyAudit(
             may_trade=True, may_withdraw=False, ip_restricted=None, notes=("paper: no key is used",)
         )
-
-    async def instruments(self) -> tuple[Instrument, ...]:
-        return tuple((await self._opened()).book.instruments.values())
-
-    async def find_order(self, order: Order) -> OrderReport | None:
-        """A request arrives at once or not at all: what is not in the books never came."""
-        return await (await self._opened()).find(order)
-
-    async def open_orders(self) -> tuple[OrderReport, ...]:
-        return await (await self._opened()).open_orders()
-
-    async def fills_since(
-        self, since: datetime | None, instruments: Collection[InstrumentId] | None = None
-    ) -> tuple[Fill, ...]:
-        return await (await self._opened()).fills_since(since, instruments)
-
-    async def flows_since(self, since: datetime | None) -> tuple[AccountFlow, ...]:
-        """Nothing moves here but by fills: funding is not simulated."""
-        return ()
-
-    async def balances(self) -> tuple[Balance, ...]:
-        return await (await self._opened()).balances()
-
-    async def positions(self) -> tuple[VenuePosition, ...]:
-        return await (await self._opened()).positions()
 
     async def history(
         self,

@@ -12,7 +12,7 @@ from engine.errors import (
     OrderStateUnknown,
     RequestRefused,
     StopWouldTrigger,
-    VenueUnavailable,
+    TradingError,
 )
 from engine.execution.reports import applied, lost
 from engine.ports import OrderReport, Venue
@@ -73,6 +73,8 @@ async def submit(venue: Venue, order: Order) -> Answer:
         return Refused(exc.user_message)
     except RequestRefused as exc:
         return Deferred(exc.user_message)
+    except TradingError as exc:  # whatever else a venue says is no proof: the order is looked up
+        return Lost(exc.user_message)
 
 
 async def cancel(venue: Venue, order: Order) -> Answer | None:
@@ -83,7 +85,7 @@ async def cancel(venue: Venue, order: Order) -> Answer | None:
         return await look_up(venue, order)
     except RequestRefused as exc:
         return Deferred(exc.user_message)
-    except (OrderStateUnknown, VenueUnavailable) as exc:
+    except TradingError as exc:
         return Lost(exc.user_message)
     return None
 
@@ -92,7 +94,7 @@ async def look_up(venue: Venue, order: Order) -> Answer:
     """Ask what became of an order: only the venue's evidence resolves a doubt."""
     try:
         report = await venue.find_order(order)
-    except (VenueUnavailable, OrderStateUnknown, RequestRefused) as exc:
+    except TradingError as exc:
         return Lost(exc.user_message)
     return Refused("the venue has no such order") if report is None else Accepted(report)
 

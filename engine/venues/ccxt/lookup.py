@@ -14,6 +14,7 @@ from engine.ports import OrderReport
 from engine.venues.ccxt.account import Access, AccountReader
 from engine.venues.ccxt.fields import as_int, as_object, as_text, plain
 from engine.venues.ccxt.matching import Matches
+from engine.venues.ccxt.parsing import Unreadable
 from engine.venues.ccxt.placing import described, is_conditional
 from engine.venues.ccxt.quirks import ClientIdRule, FindOrder
 from engine.venues.ccxt.sending import Sendings
@@ -130,8 +131,18 @@ class Lookup:
         return self._report(order, became)
 
     def _report(self, order: Order, row: JsonObject) -> OrderReport:
-        """Read a row that is known to be `order`'s, whatever id it shows."""
-        report = self.access.parser.order(row, at=order.ts_last)
+        """Read a row that is known to be `order`'s, whatever id it shows.
+
+        Raises:
+            VenueUnavailable: It can't be read.
+        """
+        try:
+            report = self.access.parser.order(row, at=order.ts_last)
+        except Unreadable as error:
+            raise VenueUnavailable(
+                f"{self.access.name}, {described(order)}: the answer can't be read ({error}). "
+                "Nothing was changed; it is asked again."
+            ) from error
         self.access.parser.names.learn(report.venue_order_id, order.client_order_id)
         self.matches.take(report.venue_order_id, order.client_order_id)
         return replace(report, client_order_id=order.client_order_id)
@@ -145,7 +156,7 @@ class Lookup:
                 Operation.FIND,
                 "fetch_order",
                 lambda: access.client.fetch_order(venue_order_id, order.instrument_id, params),
-                subject=described(order),
+                subject=f"look-up of {described(order)}",
             )
         except OrderNotFound:
             return None

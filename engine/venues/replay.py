@@ -40,7 +40,7 @@ from engine.venues.answering import Answers, BookVenue, live_order
 from engine.venues.book import Book, WorkingOrder
 from engine.venues.bookstore import BookStore
 from engine.venues.keeping import BookKeeper
-from engine.venues.matching import Matcher
+from engine.venues.matching import Matcher, opening
 from engine.venues.models import FillModels
 from engine.venues.pace import Pace
 from engine.venues.tape import NO_TRADE, Lane, Tape, plan_replay

@@ -56,6 +56,10 @@ class StopWouldTrigger(OrderRefused):
     """The stop's price has been reached already: it would not rest, so it is not there."""
 
 
+class NothingToReduce(OrderRefused):
+    """The account holds nothing that the reduce-only order would shrink: it is not there."""
+
+
 class KeyRefused(OrderRefused):
     """The venue takes no order with this API key: expired, taken away, not for this address."""
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from engine.domain.orders import Order, OrderPurpose, OrderState
 from engine.errors import (
     KeyRefused,
+    NothingToReduce,
     OrderNotFound,
     OrderRefused,
     OrderStateUnknown,
@@ -35,6 +36,11 @@ class Refused:
 @dataclass(frozen=True, slots=True)
 class Passed(Refused):
     """A stop that the venue does not take because its price has been reached already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone(Refused):
+    """An exit for which nothing is held any more: another one has taken it, told or not yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,8 @@ async def submit(venue: Venue, order: Order) -> Answer:
         return Lost(exc.user_message)
     except StopWouldTrigger as exc:
         return Passed(exc.user_message)
+    except NothingToReduce as exc:
+        return Gone(exc.user_message)
     except KeyRefused as exc:
         return Barred(exc.user_message)
     except OrderRefused as exc:

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 import structlog
 
 from engine.desk.day import day_figures
-from engine.desk.state import Changes, Desk
+from engine.desk.state import Changes, Desk, PlanKey
 from engine.desk.worth import reserved
 from engine.domain.accounts import TradingState
 from engine.domain.events import (
@@ -27,6 +28,7 @@ from engine.execution.requests import (
     Answer,
     Barred,
     Deferred,
+    Gone,
     Passed,
     after_cancel,
     after_submit,
@@ -49,6 +51,8 @@ _NO_WORD_YET = frozenset(
     {OrderState.UNKNOWN, OrderState.CANCEL_PENDING, OrderState.REPLACE_PENDING}
 )
 _BARRED = "key_refused"
+# Told of by itself; answered by an exit at the market; followed by the fill of another exit.
+_NO_NEWS = (Barred, Passed, Gone)
 _KILLED = "killed before it was sent; nothing is at the venue"
 
 
@@ -59,6 +63,8 @@ class Orders:
         unsent: Exits that the venue would not take yet, by its own word: to be sent again.
         uncancelled: Orders whose cancel it would not take yet.
         passed: Stops that it refused because their price had been reached already.
+        gone: Positions of which the venue said that nothing is left to close: what of each was in
+            our books then, and the wall time.
         told: What of an exit has filled by the venue's word, where that is more than is booked.
         barring: Whether the venue takes anything from us at all.
     """
@@ -68,6 +74,7 @@ class Orders:
         self.unsent: set[ClientOrderId] = set()
         self.uncancelled: set[ClientOrderId] = set()
         self.passed: set[ClientOrderId] = set()
+        self.gone: dict[PlanKey, tuple[Decimal, datetime]] = {}
         self.told: dict[ClientOrderId, Decimal] = {}
         self.barring = Barring(desk)
         self._refusals = Refusals(desk)
@@ -169,7 +176,8 @@ class Orders:
                 _keep(self.unsent, sent, answer)
                 self._note_answer(sent, answer)
                 after = after_submit(current, answer, now)
-                if isinstance(answer, Barred):  # told of by itself, whatever orders there are
+                if isinstance(answer, _NO_NEWS):
+                    _log.warning("order refused", order=after.client_order_id, reason=after.message)
                     changes.order(after)
                 else:
                     self._note(current, after, changes)
@@ -197,6 +205,16 @@ class Orders:
                 self._note_told(order, report)
             case Passed():
                 self.passed.add(order.client_order_id)
+            case Gone():
+                self._note_gone(order)
+
+    def _note_gone(self, order: Order) -> None:
+        """Note that another exit was first; its fill is on its way, or is asked for."""
+        desk = self._desk
+        held = desk.position(order.book_id, order.instrument_id).quantity
+        key = (order.book_id, order.instrument_id, order.position_side)
+        self.gone[key] = (held, desk.wall.now())
+        desk.outside.wanted = True
 
     def _note_told(self, order: Order, report: OrderReport) -> None:
         """Note what is sold already though its fill is not booked: it can't be sold again."""

@@ -42,6 +42,7 @@ class ProtectiveOrders:
 
 NOTHING_TO_DO = ProtectiveOrders()
 
+_FILL_ON_ITS_WAY = timedelta(seconds=3)
 _REFUSALS = 3  # a stop that the venue has refused this often is left at the market
 _ENTRY_LAG = timedelta(seconds=5)  # a bar that began longer before the entry tells what it missed
 
@@ -85,7 +86,7 @@ class Protection:
             reduce_only=self.exits.is_backed(key),
             is_known=self._is_known,
         )
-        if self._is_all_leaving(key, changes) or self._is_too_little(key):
+        if self._is_all_leaving(key, changes) or self._is_out_of_reach(key):
             return ProtectiveOrders(cancel=wanted.cancel if plan is None else ())
         place = self._orders.check(wanted.place, changes, from_person=False)
         return ProtectiveOrders(tuple(place), wanted.cancel)
@@ -127,6 +128,25 @@ class Protection:
         """Return what is still there of the position, signed: the smaller of ours and theirs."""
         quantity = self._desk.position(key[0], key[1]).quantity
         return self.exits.held(key).copy_sign(quantity)
+
+    def _is_out_of_reach(self, key: PlanKey) -> bool:
+        """Tell whether the venue would take no exit now: what rests is left as it is."""
+        return self._is_gone(key) or self._is_too_little(key)
+
+    def _is_gone(self, key: PlanKey) -> bool:
+        """Tell whether the venue has just said that nothing is left; its fill is not booked yet.
+
+        Not believed for long: a position without its stop is worse than another refusal.
+        """
+        desk, gone = self._desk, self._orders.gone
+        if key not in gone:
+            return False
+        held, at = gone[key]
+        same = desk.position(key[0], key[1]).quantity == held
+        if same and desk.wall.now() - at < _FILL_ON_ITS_WAY:
+            return True
+        del gone[key]
+        return False
 
     def _is_too_little(self, key: PlanKey) -> bool:
         """Tell whether the venue takes no order for what is held: nothing can protect or close it.
@@ -201,6 +221,8 @@ class Protection:
         """
         desk = self._desk
         key = key_of(order)
+        if self._is_gone(key):
+            return
         price, trigger = desk.price(order.instrument_id), order.trigger_price
         passed = order.client_order_id in self._orders.passed
         self._orders.passed.discard(order.client_order_id)
@@ -332,7 +354,7 @@ class Protection:
         book_id, instrument_id, _ = key
         held = self._held(key)
         price = desk.price(instrument_id)
-        if self._is_leaving(key) or price is None or self._is_too_little(key) or not held:
+        if self._is_leaving(key) or price is None or self._is_out_of_reach(key) or not held:
             return NOTHING_TO_DO
         change = PositionChange(side=closing_side(held), quantity=abs(held), reduces=True)
         context = IntentContext(

@@ -327,6 +327,7 @@ class Venue(Protocol):
         Raises:
             InsufficientFunds: The account cannot pay for it.
             StopWouldTrigger: A stop whose price has been reached already, where it may not rest.
+            NothingToReduce: A reduce-only order, and nothing is held that it would shrink.
             OrderRefused: Any other refusal: it is not there.
             RequestRefused: Not placed; may be sent again.
             OrderStateUnknown: No answer came; look it up before anything else.

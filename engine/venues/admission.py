@@ -7,7 +7,13 @@ from engine.domain.ids import AssetId
 from engine.domain.instruments import Instrument, InstrumentKind
 from engine.domain.money import ONE, ZERO, exact, to_text
 from engine.domain.orders import Order, OrderSide, OrderState, OrderType, TimeInForce
-from engine.errors import BelowMinimum, InsufficientFunds, OrderRefused, UnknownInstrument
+from engine.errors import (
+    BelowMinimum,
+    InsufficientFunds,
+    NothingToReduce,
+    OrderRefused,
+    UnknownInstrument,
+)
 from engine.venues.book import Book, WorkingOrder
 from engine.venues.funds import available, expected_price, needs_funds, unit_cost
 from engine.venues.models import Draw, FillModels
@@ -33,7 +39,7 @@ def check_order(book: Book, models: FillModels, order: Order, now: datetime) -> 
         _check_form(book, order, instrument, now)
         _check_size(book, order, instrument)
         if order.reduce_only and not book.reducible(order):
-            raise OrderRefused(
+            raise NothingToReduce(
                 f"{order.instrument_id}: a reduce-only {order.side} has no position to reduce. "
                 f"{NOTHING_PLACED}"
             )

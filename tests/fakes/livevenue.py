@@ -35,6 +35,7 @@ from engine.domain.orders import (
 from engine.errors import (
     InsufficientFunds,
     KeyRefused,
+    NothingToReduce,
     OrderNotFound,
     OrderRefused,
     OrderStateUnknown,
@@ -68,6 +69,7 @@ class Answer(Enum):
     LATE = auto()  # arrives after the answer was given up: `arrive` lets it
     REFUSED = auto()  # for good
     PASSED = auto()  # a stop beyond the price
+    NOTHING_LEFT = auto()  # an exit for which nothing is held
     HALF = auto()  # half of a market order fills, the rest is cancelled
     GONE = auto()  # a cancel that comes too late: the order has just filled
     HALF_GONE = auto()  # half of it has
@@ -182,6 +184,8 @@ class LiveVenue:
                 raise OrderRefused("the trigger has been reached already")
             case Answer.BARRED:
                 raise KeyRefused("the API key may not trade")
+            case Answer.NOTHING_LEFT:
+                raise NothingToReduce("nothing is held that it would reduce")
             case Answer.PASSED:
                 raise StopWouldTrigger("the order would trigger at once")
             case Answer.HALF:

@@ -78,7 +78,7 @@ async def test_a_refusal_of_an_earlier_position_is_not_carried_over() -> None:
     desk = LiveDesk(script={"run": script}, exit_plan=ExitPlan(stop=Decimal("0.05")))
     await desk.start()
     await desk.bar()
-    desk.venue.script.submits = [Answer.OK, Answer.PASSED]  # it leaves at the market instead
+    desk.venue.script.submits = [Answer.OK, *[Answer.REFUSED] * 3]  # then it leaves at the market
     await desk.bar()
     for _ in range(4):
         await desk.seconds(5)

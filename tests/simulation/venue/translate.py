@@ -23,6 +23,7 @@ from engine.domain.orders import (
 from engine.errors import (
     BelowMinimum,
     InsufficientFunds,
+    NothingToReduce,
     OrderRefused,
     RequestRefused,
     StopWouldTrigger,
@@ -95,6 +96,7 @@ _REFUSALS: dict[RejectReason, type[TradingError]] = {
     RejectReason.PRICE_FILTER: BelowMinimum,
     RejectReason.UNKNOWN_SYMBOL: UnknownInstrument,
     RejectReason.WOULD_TRIGGER: StopWouldTrigger,
+    RejectReason.REDUCE_ONLY: NothingToReduce,
     RejectReason.MARKET_HALTED: RequestRefused,
 }
 

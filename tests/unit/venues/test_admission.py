@@ -6,7 +6,13 @@ import pytest
 
 from engine.domain.ids import AccountId, InstrumentId
 from engine.domain.orders import Order, TimeInForce
-from engine.errors import BelowMinimum, InsufficientFunds, OrderRefused, UnknownInstrument
+from engine.errors import (
+    BelowMinimum,
+    InsufficientFunds,
+    NothingToReduce,
+    OrderRefused,
+    UnknownInstrument,
+)
 from engine.venues.funds import available, locks
 from engine.venues.models import FeeModel, FillModels
 from tests.fakes.markets import BASE, PERP, USDT, bar, minute, order
@@ -35,7 +41,7 @@ from tests.unit.venues.table import Table
         (order("buy", "1", expires_at=minute(0)), OrderRefused, "expired before"),
         (order("sell", "1", quote_quantity="100"), OrderRefused, "only market buys"),
         (order("buy", "1", quote_quantity="0"), BelowMinimum, "nothing to spend"),
-        (order("sell", "1", reduce_only=True), OrderRefused, "no position to reduce"),
+        (order("sell", "1", reduce_only=True), NothingToReduce, "no position to reduce"),
         (order("sell", "1"), InsufficientFunds, "needs 1 BTC, 0 BTC available"),
         (order("buy", "100.001"), InsufficientFunds, "10000 USDT available"),
         (order("buy", "100.001", instrument_id=PERP), InsufficientFunds, "USDT available"),

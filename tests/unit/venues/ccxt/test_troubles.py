@@ -11,6 +11,7 @@ from engine.errors import (
     BelowMinimum,
     InsufficientFunds,
     KeyRefused,
+    NothingToReduce,
     OrderNotFound,
     OrderRefused,
     OrderStateUnknown,
@@ -270,6 +271,12 @@ def test_a_stop_whose_price_has_been_passed_is_refused_as_such() -> None:
     code = '{"code":-2021,"msg":"Order would immediately trigger."}'
     error = ERRORS.OrderImmediatelyFillable("x")
     assert became(error, answered(400, code), Operation.SUBMIT, BINANCE) is StopWouldTrigger
+
+
+def test_an_exit_for_which_nothing_is_held_is_refused_as_such() -> None:
+    code = '{"code":-2022,"msg":"ReduceOnly Order is rejected."}'
+    wire = answered(400, code)
+    assert became(ERRORS.OperationRejected("x"), wire, Operation.SUBMIT, BINANCE) is NothingToReduce
 
 
 @pytest.mark.parametrize("code", ["110092", "110093"])

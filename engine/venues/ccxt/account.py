@@ -16,10 +16,10 @@ from engine.errors import OrderNotFound, VenueUnavailable
 from engine.ports import OrderReport, VenuePosition
 from engine.venues.ccxt.asking import Requests
 from engine.venues.ccxt.client import CcxtClient
-from engine.venues.ccxt.fields import as_text
+from engine.venues.ccxt.fields import Unreadable, as_text
 from engine.venues.ccxt.flows import FlowReader
 from engine.venues.ccxt.pages import Span, all_rows
-from engine.venues.ccxt.parsing import Parser, Unreadable
+from engine.venues.ccxt.parsing import Parser
 from engine.venues.ccxt.quirks import Paging, Quirks
 from engine.venues.ccxt.settings import MarketKind
 from engine.venues.ccxt.troubles import Operation

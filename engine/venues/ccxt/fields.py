@@ -76,3 +76,7 @@ def as_bool(value: object) -> bool | None:
     if isinstance(value, bool):
         return value
     return {"true": True, "false": False}.get(as_text(value).lower())
+
+
+class Unreadable(ValueError):
+    """An answer of the venue lacks what it must have; says which."""

@@ -13,6 +13,7 @@ from engine.errors import VenueUnavailable
 from engine.venues.ccxt.asking import Requests
 from engine.venues.ccxt.client import CcxtClient
 from engine.venues.ccxt.fields import (
+    Unreadable,
     amount,
     as_decimal,
     as_instant,
@@ -22,7 +23,7 @@ from engine.venues.ccxt.fields import (
 )
 from engine.venues.ccxt.gate import Urgency
 from engine.venues.ccxt.pages import Span, all_rows
-from engine.venues.ccxt.parsing import Parser, Unreadable
+from engine.venues.ccxt.parsing import Parser
 from engine.venues.ccxt.quirks import FlowSource, Paging, Quirks
 from engine.venues.ccxt.troubles import Operation
 

@@ -10,8 +10,8 @@ from engine.ports.clocks import WallClock
 from engine.venues.ccxt.asking import Requests
 from engine.venues.ccxt.client import CcxtClient
 from engine.venues.ccxt.gate import Urgency
-from engine.venues.ccxt.parsing import bars_of
 from engine.venues.ccxt.quirks import Quirks
+from engine.venues.ccxt.reading import bars_of
 from engine.venues.ccxt.troubles import Operation
 
 # Bars asked for on top: one that began before the first wanted instant, one that has not closed,

@@ -12,9 +12,8 @@ from engine.domain.orders import Order, OrderState
 from engine.errors import OrderNotFound, VenueUnavailable
 from engine.ports import OrderReport
 from engine.venues.ccxt.account import Access, AccountReader
-from engine.venues.ccxt.fields import as_int, as_object, as_text, plain
+from engine.venues.ccxt.fields import Unreadable, as_int, as_object, as_text, plain
 from engine.venues.ccxt.matching import Matches
-from engine.venues.ccxt.parsing import Unreadable
 from engine.venues.ccxt.placing import described, is_conditional
 from engine.venues.ccxt.quirks import ClientIdRule, FindOrder
 from engine.venues.ccxt.sending import Sendings

@@ -3,8 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from engine.venues.ccxt.fields import as_int, as_text
-from engine.venues.ccxt.parsing import Unreadable
+from engine.venues.ccxt.fields import Unreadable, as_int, as_text
 from engine.venues.ccxt.quirks import Paging
 
 JsonObject = Mapping[str, object]

@@ -20,11 +20,12 @@ from engine.venues.ccxt.backoff import Draw
 from engine.venues.ccxt.budget import RateBudget, limits_of
 from engine.venues.ccxt.client import CcxtClient
 from engine.venues.ccxt.connecting import Connection, fresh_client
-from engine.venues.ccxt.fields import as_decimal, as_int, as_text
+from engine.venues.ccxt.fields import Unreadable, as_decimal, as_int, as_text
 from engine.venues.ccxt.gate import Gate, Urgency
 from engine.venues.ccxt.history import HistoryReader
 from engine.venues.ccxt.markets import MarketFile, Markets
-from engine.venues.ccxt.parsing import Parser, Unreadable, instrument_of
+from engine.venues.ccxt.parsing import Parser
+from engine.venues.ccxt.reading import instrument_of
 from engine.venues.ccxt.skew import SkewMeter, SkewPolicy
 from engine.venues.ccxt.troubles import Operation
 

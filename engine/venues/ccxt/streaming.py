@@ -15,8 +15,8 @@ from engine.errors import OrderNotFound
 from engine.ports import MarketMessage, OrderReport, VenueMessage
 from engine.venues.ccxt.account import Access, AccountReader
 from engine.venues.ccxt.backoff import Draw
+from engine.venues.ccxt.fields import Unreadable
 from engine.venues.ccxt.gate import Urgency
-from engine.venues.ccxt.parsing import Unreadable
 from engine.venues.ccxt.session import Session
 from engine.venues.ccxt.streams.feed import AccountSide, Feed, Feeds, MarketSide
 from engine.venues.ccxt.streams.library import OrderBook, StreamClient

@@ -10,10 +10,9 @@ from engine.errors import OrderNotFound, OrderRefused, OrderStateUnknown, VenueU
 from engine.ports import OrderReport
 from engine.venues.ccxt.account import Access
 from engine.venues.ccxt.asking import Failure
-from engine.venues.ccxt.fields import as_text
+from engine.venues.ccxt.fields import Unreadable, as_text
 from engine.venues.ccxt.gate import Urgency
 from engine.venues.ccxt.lookup import Lookup
-from engine.venues.ccxt.parsing import Unreadable
 from engine.venues.ccxt.placing import described, placement, urgency_of
 from engine.venues.ccxt.sending import Sendings
 from engine.venues.ccxt.troubles import Operation, Trouble

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.venues.ccxt.fields import Unreadable
 from engine.venues.ccxt.pages import Span, all_rows
-from engine.venues.ccxt.parsing import Unreadable
 from engine.venues.ccxt.quirks import Paging
 
 Row = Mapping[str, object]

@@ -12,8 +12,10 @@ from engine.domain.ids import AccountId, InstrumentId
 from engine.domain.instruments import InstrumentKind
 from engine.domain.orders import FillCause, Liquidity, OrderSide, OrderState
 from engine.venues.ccxt.exchanges import quirks_of
+from engine.venues.ccxt.fields import Unreadable
 from engine.venues.ccxt.markets import Markets, is_of_kind
-from engine.venues.ccxt.parsing import Parser, Unreadable, instrument_of
+from engine.venues.ccxt.parsing import Parser
+from engine.venues.ccxt.reading import instrument_of
 from engine.venues.ccxt.settings import Credentials, MarketKind
 from tests.fakes.clocks import START
 from tests.fakes.history import SHARED

@@ -12,12 +12,24 @@ from engine.domain.events import (
     OrderStateUnknown,
     RefusalsEnded,
 )
-from engine.domain.ids import AssetId
+from engine.domain.ids import UNMANAGED_BOOK, AssetId
 from engine.domain.orders import OrderPurpose, OrderSide
 from engine.domain.views import TradeView
 from render.alerts.model import Words, told
 from render.format import count, duration, money, number, percent, price, quantity
 
+# Checks that are no limit of the configuration, by their names: what ends them.
+_WHEN_DENIED = {
+    "kill_switch": "/rearm allows entries again.",
+    "reducing": "/status shows why only orders that shrink exposure are allowed.",
+    "market_data_reasonability": "Nothing now: entries go on when there is a price. See /venues.",
+    "unknown_order": "Nothing now: entries go on when the venue has told. /orders shows which "
+    "order is in doubt.",
+    "blocked_instrument": "See /status and /differences for what it waits for.",
+    "duplicate_order": "Nothing, if it was meant once; else see risk.duplicate_window_seconds.",
+    "available_funds": "Make the orders smaller, or free funds: /balance and /orders show them.",
+}
+_LIMITS = {"max_position": "max_position_value"}  # where the setting has another name
 _SIGNS = {
     OrderPurpose.ENTRY: "▲",
     OrderPurpose.EXIT: "▼",
@@ -34,6 +46,8 @@ _WHAT = {
 
 
 def order_filled(event: OrderFilled) -> Words:
+    if event.book_id == UNMANAGED_BOOK and event.purpose is OrderPurpose.ENTRY:
+        return _filled_by_hand(event)
     size = f"{quantity(event.quantity)} {event.instrument_id} @ {price(event.price)}"
     fee = f"Fee {money(event.commission, event.commission_asset)}."
     now = _position_now(event)
@@ -54,6 +68,22 @@ def order_filled(event: OrderFilled) -> Words:
         context=(event.book_name, event.reason, *_trade_words(event.trade)),
         facts=(f"{now} {fee}", _trade_result(event.trade, event.reporting)),
         sign=_SIGNS[event.purpose],
+    )
+
+
+def _filled_by_hand(event: OrderFilled) -> Words:
+    """A trade of somebody else at the account; whether it is ours is a question of its own."""
+    verb = "bought" if event.side is OrderSide.BUY else "sold"
+    size = f"{quantity(event.quantity)} {event.instrument_id} @ {price(event.price)}"
+    return Words(
+        headline=f"Not by us: {verb} {size}",
+        facts=(
+            "Somebody traded it at the venue by hand, or another program did. Nobody manages it: "
+            "no strategy and no command of ours trades it away. "
+            f"Fee {money(event.commission, event.commission_asset)}.",
+        ),
+        todo=f"If it is still there in a moment you are asked what it is, and entries in "
+        f"{event.instrument_id} wait for your answer.",
     )
 
 
@@ -105,14 +135,16 @@ def _trade_result(trade: TradeView | None, asset: AssetId) -> str:
 
 
 def order_denied(event: OrderDenied) -> Words:
+    limit = _LIMITS.get(event.check, event.check)
+    check = event.check.replace("_", " ") if event.check in _WHEN_DENIED else limit
     return Words(
         headline=f"Not sent: {_order(event.side, event.quantity, event.instrument_id)}",
-        context=(event.book_name, f"denied by {event.check}"),
+        context=(event.book_name, f"denied by {check}"),
         facts=(
             told("Reason", event.message),
             "Nothing was sent to the venue. Open positions and their stops are as they were.",
         ),
-        todo=f"If that is too tight, change the limit {event.check} in the configuration.",
+        todo=_WHEN_DENIED.get(event.check, f"If that is too tight, change risk.{limit}."),
     )
 
 
@@ -166,8 +198,8 @@ def order_state_unknown(event: OrderStateUnknown) -> Words:
         context=(event.book_name,),
         facts=(
             told("Reason", event.message),
-            "The order may or may not be there. It is not sent again: it is looked up until the "
-            f"venue tells. New entries in {event.instrument_id} wait; exits and stops go on.",
+            "It is not sent again until the venue tells: it may be there already. New entries in "
+            f"{event.instrument_id} wait; exits and stops go on.",
         ),
         todo="Nothing now. /orders shows when it is settled; if it stays, look at the venue.",
     )

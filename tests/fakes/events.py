@@ -41,6 +41,7 @@ from engine.domain.events import (
 )
 from engine.domain.flows import FlowKind
 from engine.domain.ids import (
+    UNMANAGED_BOOK,
     AccountId,
     AssetId,
     BookId,
@@ -408,6 +409,20 @@ def every_event() -> dict[str, Event]:
             "fill_cover", side=OrderSide.BUY, trade=a_trade(is_long=False, pnl=_D("-1.09"))
         ),
         "order_denied": a_denial(),
+        "order_denied_in_doubt": a_denial(
+            "order_denied_in_doubt",
+            check="unknown_order",
+            message="order oc1 is in doubt; entries wait until the venue tells",
+        ),
+        "fill_by_hand": a_fill(
+            "fill_by_hand",
+            client_order_id=None,
+            book_id=UNMANAGED_BOOK,
+            book_name="unmanaged",
+            reason="",
+            stop_price=None,
+            target_price=None,
+        ),
         "order_rejected_stop": OrderRejected(**told("order_rejected") | rejected),
         "order_rejected_entry": OrderRejected(
             **told("order_rejected_entry")

@@ -17,11 +17,10 @@ from engine.domain.policies import ExitPlan, TakeProfit
 from engine.storage.memory import MemoryStorage
 from engine.storage.writer import WriterLock
 from tests.fakes.clocks import START
-from tests.fakes.crashes import Crash, Fuse, watched
+from tests.fakes.crashes import Crash, Fuse, WatchedVenue, watched
 from tests.fakes.engines import spot
 from tests.fakes.livedesk import COIN, MINUTE, USDT, LiveDesk, perpetual
 from tests.fakes.livevenue import Answer
-from tests.integration.engine.test_answers_anywhere import FusedVenue
 
 D = Decimal
 STOP = ExitPlan(stop=D("0.05"))
@@ -111,7 +110,7 @@ class Story:
         venue.script.submits = list(self.case.submits)
         venue.script.cancels = list(self.case.cancels)
         desk.desk.storage = watched(self.storage.unit_of_work, fuse)
-        desk.desk.venue = FusedVenue(venue, fuse)
+        desk.desk.venue = WatchedVenue(venue, fuse)
         try:
             await self.case.does(desk)
         except Crash:

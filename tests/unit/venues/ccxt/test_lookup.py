@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from engine.errors import VenueUnavailable
+from engine.venues.ccxt.fields import Unreadable
 from engine.venues.ccxt.lookup import Lookup
 from engine.venues.ccxt.matching import Matches
-from engine.venues.ccxt.fields import Unreadable
 from tests.unit.engine.values import order
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from engine.storage.sql.checkpoints import Checkpoints
 from engine.storage.sql.errors import place_of, storage_errors
 from engine.storage.sql.saving import Saver
 from engine.storage.sql.transaction import Statements
@@ -19,12 +20,14 @@ from engine.storage.sql.unit_of_work import SqlUnitOfWork
 from engine.storage.writer import WriterLock
 
 # FULL: a commit that was reported is there after a power cut. The lock time is for other
-# processes (`outcry kill`, a backup); our own tasks queue up before the database.
+# processes (`outcry kill`, a backup); our own tasks queue up before the database. No commit makes
+# a checkpoint: `Checkpoints` does.
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA busy_timeout=5000",
     "PRAGMA foreign_keys=ON",
+    "PRAGMA wal_autocheckpoint=0",
 )
 
 
@@ -41,6 +44,7 @@ class SqlStorage:
         self.statements = Statements(make_url(url).get_backend_name())
         self.reported_events: set[int] = set()  # unreadable ones, each told once per process
         self.saver: Saver | None = None
+        self._checkpoints: Checkpoints | None = None
         self._url = make_url(url)
         self._is_sqlite = self._url.get_backend_name() == "sqlite"
         self._engine: AsyncEngine | None = None
@@ -69,6 +73,7 @@ class SqlStorage:
         if self._is_sqlite:
             event.listen(self._engine.sync_engine, "connect", _set_pragmas)
             self.saver = Saver(self._url, _set_pragmas)
+            self._checkpoints = Checkpoints(self.place, _execute_pragmas)
         try:
             with storage_errors(self.place):
                 self._writer = await self._engine.connect()
@@ -108,6 +113,12 @@ class SqlStorage:
     async def commit(self) -> None:
         if self._writer is not None:
             await self._writer.exec_driver_sql("COMMIT")
+            self.committed()
+
+    def committed(self) -> None:
+        """Count a transaction that has ended: from time to time the log is copied back."""
+        if self._checkpoints is not None:
+            self._checkpoints.committed()
 
     async def rollback(self) -> None:
         writer = self._writer
@@ -137,6 +148,9 @@ class SqlStorage:
         saver, self.saver = self.saver, None
         if saver is not None:
             await saver.close()
+        checkpoints, self._checkpoints = self._checkpoints, None
+        if checkpoints is not None:
+            await checkpoints.close()
         engine, self._engine = self._engine, None
         if engine is not None:
             await engine.dispose()
@@ -154,8 +168,12 @@ def _probe(path: str) -> None:
     on standard error beside our one clear line.
     """
     with closing(sqlite3.connect(path)) as connection:
-        for pragma in _PRAGMAS:
-            connection.execute(pragma)
+        _execute_pragmas(connection)
+
+
+def _execute_pragmas(connection: sqlite3.Connection) -> None:
+    for pragma in _PRAGMAS:
+        connection.execute(pragma)
 
 
 def _set_pragmas(connection: Any, record: ConnectionPoolEntry) -> None:

@@ -42,6 +42,10 @@ class Connections(Protocol):
         """Make it durable."""
         ...
 
+    def committed(self) -> None:
+        """Note that `saver` has ended a transaction."""
+        ...
+
 
 class Statements:
     """Inserts in the dialect of a database, built once: building costs more than running."""
@@ -214,7 +218,7 @@ class SqlTransaction:
         staged, self._staged = self._staged, {}
         self._saving = saver.save(staged)
         # Who is cancelled stops waiting, not the thread: the next writer waits for that.
-        self._saving.add_done_callback(lambda _: self._connections.writer_lock.release())
+        self._saving.add_done_callback(lambda _: self._saved())
         with storage_errors(self._connections.place):
             try:
                 await asyncio.shield(self._saving)
@@ -222,6 +226,10 @@ class SqlTransaction:
                 self._failed = True
                 raise
         self._saving = None
+
+    def _saved(self) -> None:
+        self._connections.writer_lock.release()
+        self._connections.committed()
 
     async def leave(self) -> None:
         """Undo what was not committed, and give the connections back."""

@@ -26,10 +26,13 @@ async def test_every_connection_is_set_up(storage: SqlStorage) -> None:
     async def settings_of(connection: object) -> list[object]:
         return [
             (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar()  # type: ignore[attr-defined]
-            for name in ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")
+            for name in (
+                *("journal_mode", "synchronous", "busy_timeout", "foreign_keys"),
+                "wal_autocheckpoint",
+            )
         ]
 
-    expected = ["wal", 2, 5000, 1]  # synchronous 2 is FULL
+    expected = ["wal", 2, 5000, 1, 0]  # synchronous 2 is FULL
     readers = [await storage.reader() for _ in range(3)]
     assert [await settings_of(reader) for reader in readers] == [expected] * 3
     for reader in readers:
@@ -86,6 +89,20 @@ async def test_it_is_used_inside_its_block_only(database: Path) -> None:
     async with storage.unit_of_work() as uow:
         with pytest.raises(RuntimeError, match="async with"):
             await uow.orders.open(ACCOUNT)
+
+
+@pytest.mark.parametrize("saves_only", [True, False])
+async def test_the_log_is_copied_back_beside_the_commits_and_stays_short(
+    storage: SqlStorage, database: Path, saves_only: bool
+) -> None:
+    log = database.with_name(database.name + "-wal")
+    for number in range(2_500):
+        async with storage.unit_of_work() as uow:
+            await uow.orders.save(order(number, message="x" * 3_500))
+            if not saves_only:
+                await uow.events.add(event(number))
+            await uow.commit()
+    assert log.stat().st_size < 24_000_000  # twice to three times that were written
 
 
 async def test_a_delivery_id_is_not_given_twice(storage: SqlStorage) -> None:

@@ -11,7 +11,7 @@ from tests.crash.awaits import ROOT
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_sample_of_the_crash_matrix_loses_and_repeats_nothing() -> None:
-    options = ["--scenario", "stopped-out", "--sample", "7", "--jobs", "3"]
+    options = ["--scenario", "signal-exit", "--sample", "7", "--jobs", "3"]
     done = subprocess.run(
         [sys.executable, "-m", "tests.crash", *options], cwd=ROOT, capture_output=True, text=True
     )

@@ -1,4 +1,4 @@
-"""python -m tests.storm [SECONDS] [--seed N]
+"""python -m tests.storm [SECONDS] [--seed N] [--symbols N]
 
 Everything goes wrong at random for so long (600 by default), then it calms down. The last line has
 the counts; the exit status is 1 unless all is as it must be (docs/testing.md).
@@ -12,12 +12,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.storm.storm import Plan, Weathered, weather_a_storm
+from tests.storm.storm import PRICES, Plan, Weathered, weather_a_storm
 
 
 def main() -> int:
     options = _options()
-    plan = Plan(seconds=options.seconds, seed=options.seed)
+    plan = Plan(seconds=options.seconds, seed=options.seed, symbols=options.symbols)
     folder = Path(tempfile.mkdtemp(prefix="outcry-storm-"))
     _say(f"seed {plan.seed}: {plan.seconds:g} s of storm, then calm ...")
     weathered = asyncio.run(weather_a_storm(plan, folder / "storm"))
@@ -26,7 +26,8 @@ def main() -> int:
         shutil.rmtree(folder)
     else:
         _say(f"kept in {folder}")
-        _say(f'again: make stormtest ARGS="{plan.seconds:g} --seed {plan.seed}"')
+        again = f"{plan.seconds:g} --seed {plan.seed} --symbols {plan.symbols}"
+        _say(f'again: make stormtest ARGS="{again}"')
     _say(last_line(weathered))
     return 0 if weathered.is_clean else 1
 
@@ -35,6 +36,14 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make stormtest", description=__doc__)
     parser.add_argument("seconds", type=float, nargs="?", default=600.0, help="of storm")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
+    parser.add_argument(
+        "--symbols",
+        type=int,
+        choices=range(1, len(PRICES) + 1),
+        default=len(PRICES),
+        metavar="N",
+        help="so many are traded: each fill is a message, and a chat takes one a second",
+    )
     return parser.parse_args()
 
 

@@ -47,10 +47,11 @@ _AFTERMATH_MS = 5_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How long, and from which seed."""
+    """How long, from which seed, and how many symbols are traded."""
 
     seconds: float
     seed: int
+    symbols: int = len(PRICES)
 
     @property
     def hold(self) -> int:
@@ -78,8 +79,8 @@ class Weathered:
         return not self.findings.lines and not self.asked
 
 
-def markets() -> list[Market]:
-    """Ten spot markets that move a percent within minutes."""
+def markets(count: int = len(PRICES)) -> list[Market]:
+    """Return spot markets that move a percent within minutes."""
     return [
         spot(
             f"{base}USDT",
@@ -98,7 +99,7 @@ def markets() -> list[Market]:
                 level_gap_ticks=3,
             ),
         )
-        for base, price in PRICES.items()
+        for base, price in list(PRICES.items())[:count]
     ]
 
 
@@ -287,7 +288,7 @@ async def weather_a_storm(plan: Plan, folder: Path) -> Weathered:
     """Open a world in `folder` and let it storm there."""
     os.makedirs(folder / "data", mode=0o700)
     exchange = Exchange(
-        markets(),
+        markets(plan.symbols),
         seed=plan.seed,
         start_ms=wall_ms() // MINUTE_MS * MINUTE_MS,
         warm_up_minutes=2,

@@ -356,7 +356,8 @@ class Queries:
         state = ComponentState.DEGRADED if waiting else ComponentState.OK
         detail = f"{len(self._desk.orders)} open orders"
         if waiting:
-            detail += f"; {len(waiting)} things wait: {waiting[0]}"
+            many = "1 thing waits" if len(waiting) == 1 else f"{len(waiting)} things wait"
+            detail += f"; {many}: {waiting[0]}"
         return ComponentHealth(name="engine", state=state, detail=detail)
 
     # --- the venue ---------------------------------------------------------------------------

@@ -114,7 +114,6 @@ class EngineService:
         self._market_scheduler = market_scheduler
         self._wall_scheduler = wall_scheduler
         self._orders = Orders(desk)
-        self._outages = Outages(desk)
         self._dead_man = DeadMan(desk, seconds=settings.dead_man_seconds)
         self._protection = Protection(desk, self._orders, self._dead_man.before_stop)
         netting = Netting(desk, self._protection)
@@ -131,6 +130,7 @@ class EngineService:
         self._doubts = Doubts(desk, self._orders, self._protection, self._bars.follow_up)
         catching_up = CatchingUp(desk, self._orders, self._fills, self._flows, self._bars.follow_up)
         self._reconciler = Reconciler(desk, catching_up, self._protection, self._orders.barring)
+        self._outages = Outages(desk, lambda: self._reconciler.latest)
         self._answers = Answers(desk, self._orders, netting)
         self._saying = Saying(desk, version=settings.version)
         self._startup = Startup(
@@ -377,10 +377,9 @@ class EngineService:
         if not message.connected:
             self._outages.broke(message)
             return
-        seconds = self._outages.mended()
-        compared = await self._reconciler.reconnected()
-        if seconds is not None:
-            await self._outages.tell_end(seconds, compared)
+        self._outages.mended()
+        await self._reconciler.reconnected()
+        await self._outages.watch(self.desk.wall.now())
 
     async def _ended(self, message: ReplayEnded) -> None:
         if self._settings.stop_at_end:

@@ -203,3 +203,10 @@ def _two_units(seconds: int, large: int, large_name: str, small: int, small_name
     rest = seconds % large // small
     text = f"{seconds // large} {large_name}"
     return f"{text} {rest} {small_name}" if rest else text
+
+
+def took(seconds: float) -> str:
+    """Return how long a piece of work took: "0.8 s"."""
+    if seconds < 0.1:
+        return "less than 0.1 s"
+    return f"{seconds:.1f} s" if seconds < 60 else duration(timedelta(seconds=seconds))

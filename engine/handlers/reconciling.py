@@ -73,7 +73,11 @@ class Look:
 
 
 class Reconciler:
-    """Brings our books and the venue's together, and asks people about what remains."""
+    """Brings our books and the venue's together, and asks people about what remains.
+
+    Attributes:
+        latest: The last pass that could be made.
+    """
 
     def __init__(
         self, desk: Desk, catching_up: CatchingUp, protection: Protection, barring: Barring
@@ -85,6 +89,7 @@ class Reconciler:
         self._one_at_a_time = asyncio.Lock()
         self._not_before: datetime | None = None  # wall time of the next wanted pass
         self._was_connected = False
+        self.latest: Pass | None = None
 
     # --- when --------------------------------------------------------------------------------
 
@@ -105,10 +110,8 @@ class Reconciler:
         if self._not_before is None or now >= self._not_before:
             await self._try()
 
-    async def reconnected(self) -> Pass | None:
+    async def reconnected(self) -> None:
         """The stream is whole again: nothing is trusted before this pass.
-
-        Returns None where it could not be made, or follows later.
 
         The first time it follows the start's own pass: what came between the two is looked for a
         little later, so that a start stays within the venue's budget.
@@ -117,12 +120,12 @@ class Reconciler:
         if not self._was_connected:
             self._was_connected = True
             self._not_before = self._desk.wall.now() + _AFTER_THE_START
-            return None
-        return await self._try()
+            return
+        await self._try()
 
-    async def _try(self) -> Pass | None:
+    async def _try(self) -> None:
         try:
-            return await self.run()
+            await self.run()
         except TradingError as exc:
             _log.warning("not reconciled", error=str(exc))
             self._desk.outside.wanted = True
@@ -131,7 +134,6 @@ class Reconciler:
                 await self._barring.not_allowed(exc)
             else:
                 self._barring.suspect()
-            return None
 
     async def on_command(self, command: Reconcile) -> Outcome:
         """Compare now; the outcome lists what a person has to answer."""
@@ -185,7 +187,8 @@ class Reconciler:
                 await self._protection.restore_all()
             await self._conclude(last, found, doubtful, taken, desk.wall.monotonic() - began)
             mark = desk.outside.mark
-            return Pass(tuple(changed), "" if mark is None else mark.result)
+            self.latest = Pass(tuple(changed), "" if mark is None else mark.result)
+            return self.latest
 
     async def _look(
         self, *, starting: bool, before_fill: BeforeFill | None, everything: bool

@@ -148,7 +148,7 @@ def venue_unreachable(event: VenueUnreachable) -> Words:
 def feed_interrupted(event: FeedInterrupted) -> Words:
     if event.instrument_id is None:
         headline = "Connection to the venue broken"
-        todo = "It is connected again by itself, and that is told. /venues shows the state."
+        todo = "Nothing now: its end is told. /venues shows the state."
     else:
         headline = f"Market data interrupted: {event.instrument_id}"
         todo = "It is mended by itself as soon as the venue answers; /venues shows the state."

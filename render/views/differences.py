@@ -10,7 +10,7 @@ from engine.domain.views import (
     StatusView,
 )
 from render.differences import in_unit, surplus_of, waits
-from render.format import clock_time, count
+from render.format import clock_time, count, took
 from render.html import bold, escape
 from render.tables import pairs
 from render.views.parts import answer, bullets, page_line
@@ -46,7 +46,7 @@ def reconciled_text(
         bullets("Brought in line", booked),
         bullets("Looked at again soon", view.looking_again),
         body,
-        f"It took {view.seconds:.1f} s.",
+        f"It took {took(view.seconds)}.",
     )
 
 

@@ -1,5 +1,6 @@
 """/venues, and what /status and /health say of the connection. Ages are wall time."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,7 +13,7 @@ from engine.domain.views import (
     VenuesView,
     VenueView,
 )
-from render.format import count, duration
+from render.format import count, duration, took
 from render.html import bold, escape
 from render.tables import pairs
 from render.views.parts import answer, bullets
@@ -56,8 +57,8 @@ def compared_text(view: ReconciliationView, now: datetime) -> str:
     """Return when the last comparison was and what came of it, as one plain sentence."""
     if view.at is None:
         return "Not compared with the venue yet."
-    took = f"took {_seconds(view.seconds)}"
-    return f"Last compared {_ago(view.at, now)}, {took}: {view.result}."
+    when, span = _ago(view.at, now), took(view.seconds)
+    return f"Last compared {when}, took {span}: {view.result}."
 
 
 def _venue(venue: VenueView, now: datetime, *, recorded: bool) -> str:
@@ -124,7 +125,7 @@ def _component(venue: VenueView, *, recorded: bool) -> ComponentHealth:
         "not connected" * (not venue.connected),
         f"{_asked(waiting)} an answer, see /differences" * bool(waiting),
         f"{count(venue.in_doubt, 'order')} in doubt" * bool(venue.in_doubt),
-        f"not asked for now: {', '.join(venue.open_breakers)}" * bool(venue.open_breakers),
+        _not_asked(venue.open_breakers),
     ]
     state = ComponentState.OK
     if not venue.connected:
@@ -134,6 +135,14 @@ def _component(venue: VenueView, *, recorded: bool) -> ComponentHealth:
     calm = "recorded market" if recorded else f"connected; {_agreement(venue)}"
     detail = "; ".join(trouble for trouble in troubles if trouble) or calm
     return ComponentHealth(name=f"venue {venue.name}", state=state, detail=detail)
+
+
+def _not_asked(breakers: Sequence[str]) -> str:
+    """Return what is not asked for, without why: "not asked for now: cancels, balances"."""
+    if not breakers:
+        return ""
+    names = ", ".join(line.partition(":")[0] for line in breakers)
+    return f"not asked for now: {names}, see /venues"
 
 
 def _asked(waiting: int) -> str:
@@ -158,10 +167,6 @@ def _ago(when: datetime, now: datetime) -> str:
 
 def _age(span: timedelta) -> str:
     return "less than 1 s" if span < timedelta(seconds=1) else duration(span)
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 60 else duration(timedelta(seconds=seconds))
 
 
 def _milliseconds(milliseconds: float) -> str:

@@ -275,8 +275,10 @@ class Gate:
         return breaker
 
     def _next(self, breaker: Breaker) -> str:
-        if breaker.state is BreakerState.PROBING or breaker.retry_in() <= 0:
+        if breaker.state is BreakerState.PROBING:
             return "asked again now"
+        if breaker.retry_in() <= 0:
+            return "asked again when it is needed"
         return f"asked again at {self._in(breaker.retry_in()):%H:%M:%S} UTC"
 
     def _in(self, seconds: float) -> datetime:

@@ -86,13 +86,33 @@ async def test_an_end_of_which_nobody_knew_the_beginning_is_quiet() -> None:
     assert desk.told(ConnectionRestored) == []
 
 
-async def test_a_venue_that_can_not_be_compared_with_yet_is_told_as_that() -> None:
+async def cut_and_back() -> LiveDesk:
+    """A desk whose connection is back after a minute, while the venue can't be read yet."""
     desk = await LiveDesk().start()
     await desk.service.take(MENDED)
+    await desk.seconds(5)
     await desk.service.take(BROKE)
     await desk.seconds(70)
     desk.venue.script.reads_fail = True
     await desk.service.take(MENDED)
+    return desk
+
+
+async def test_the_end_waits_for_the_comparison() -> None:
+    desk = await cut_and_back()
+    assert desk.told(ConnectionRestored) == []
+    await desk.seconds(15)
+    desk.venue.script.reads_fail = False
+    await desk.seconds(15)
+    [told] = desk.told(ConnectionRestored)
+    assert isinstance(told, ConnectionRestored)
+    assert 69 <= told.seconds <= 72  # of the outage, not of the wait
+    assert told.result == "all agrees"
+
+
+async def test_the_end_is_told_without_a_comparison_that_can_not_be_made() -> None:
+    desk = await cut_and_back()
+    await desk.seconds(65)
     [told] = desk.told(ConnectionRestored)
     assert isinstance(told, ConnectionRestored)
     assert (told.changed, told.result) == ((), "")

@@ -17,7 +17,7 @@ _log = structlog.get_logger(__name__)
 
 _EVERY = 100  # commits: of a few pages each, about the thousand pages that SQLite lets it grow to
 _LONG = 4_000  # pages
-_WAITS_MS = 20
+_WAITS_MS = 100
 
 
 class Checkpoints:
@@ -63,7 +63,7 @@ class Checkpoints:
     def _copy(self) -> None:
         with closing(sqlite3.connect(self._path)) as connection:
             self._set_up(connection)
-            connection.execute(f"PRAGMA busy_timeout={_WAITS_MS}")  # for a reader that is slow
+            connection.execute(f"PRAGMA busy_timeout={_WAITS_MS}")  # for others at work
             _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             if pages >= _LONG:
                 connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()

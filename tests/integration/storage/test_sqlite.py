@@ -102,7 +102,7 @@ async def test_the_log_is_copied_back_beside_the_commits_and_stays_short(
             if not saves_only:
                 await uow.events.add(event(number))
             await uow.commit()
-    assert log.stat().st_size < 24_000_000  # twice to three times that were written
+    assert log.stat().st_size < 40_000_000  # 55 and 100 million bytes went through it
 
 
 async def test_a_delivery_id_is_not_given_twice(storage: SqlStorage) -> None:

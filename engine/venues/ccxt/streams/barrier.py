@@ -45,14 +45,17 @@ class Barrier:
         self._wall = wall
         self._emit = emit
         self._waiting: dict[datetime, list[Bar]] = {}
+        self._due: dict[datetime, tuple[Series, ...]] = {}  # of each instant that waits
         self._passed: dict[Series, datetime] = {}  # end of the newest bar that came
         self._arrived = asyncio.Event()
 
     def add(self, bar: Bar) -> None:
         """Take a final bar; every series' bars come in order, each once."""
         self._passed[bar.instrument_id, bar.timeframe] = bar.end
-        self._waiting.setdefault(bar.end, []).append(bar)
-        if all(self._passed.get(each, _EPOCH) >= bar.end for each in self._due(bar.end)):
+        if bar.end not in self._waiting:
+            self._waiting[bar.end], self._due[bar.end] = [], self._due_at(bar.end)
+        self._waiting[bar.end].append(bar)
+        if all(self._passed.get(each, _EPOCH) >= bar.end for each in self._due[bar.end]):
             self._release(bar.end)
         else:
             self._arrived.set()
@@ -66,11 +69,12 @@ class Barrier:
             for end in sorted(self._waiting):
                 self._release(end)
 
-    def _due(self, end: datetime) -> list[Series]:
-        return [each for each in self._series if bar_start(end, each[1]) == end]
+    def _due_at(self, end: datetime) -> tuple[Series, ...]:
+        return tuple(each for each in self._series if bar_start(end, each[1]) == end)
 
     def _release(self, end: datetime) -> None:
         bars = self._waiting.pop(end)
+        del self._due[end]
         self._emit(BarsClosed(end, tuple(sorted(bars, key=_place))))
 
 

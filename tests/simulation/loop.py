@@ -57,6 +57,25 @@ class Turn:
         return self._cancelled
 
 
+class NumberedTask(asyncio.Task[Any]):
+    """A task whose place in a set does not depend on where in memory it lies.
+
+    A task group cancels its tasks in the order of a set.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        coro: Generator[Any, None, Any] | Coroutine[Any, Any, Any],
+        **named: Any,
+    ) -> None:
+        self._number = number
+        super().__init__(coro, **named)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
 class DeterministicLoop(asyncio.AbstractEventLoop):
     """What one process, and the world around it, run on.
 
@@ -67,7 +86,8 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
     def __init__(self, draw: Random, *, start: float = 0.0) -> None:
         self._below = draw.random
         self._now = start
-        self._number = 0
+        self._number = 0  # of timers
+        self._born = 0  # tasks so far
         self._ready: list[Turn] = []
         self._timers: list[tuple[float, int, Turn]] = []
         self._tasks: list[asyncio.Task[Any]] = []
@@ -237,8 +257,9 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         name: str | None = None,
         context: contextvars.Context | None = None,
     ) -> asyncio.Task[T]:
-        number = f"task {self._number}" if name is None else name  # asyncio counts over all loops
-        task: asyncio.Task[T] = asyncio.Task(coro, loop=self, name=number, context=context)
+        self._born += 1
+        name = f"task {self._born}" if name is None else name  # asyncio counts over all loops
+        task = NumberedTask(self._born, coro, loop=self, name=name, context=context)
         if len(self._tasks) >= _SWEEP_AT:
             self._tasks = [one for one in self._tasks if not one.done()]
         self._tasks.append(task)

@@ -157,3 +157,33 @@ def test_real_time_raises_and_is_noted_while_sealed():
         time.time()
     assert touched == ["time.time"]
     assert time.time() > 0
+
+
+def test_a_group_that_fails_ends_its_tasks_in_an_order_of_the_seed():
+    def ended(seed: int) -> list[int]:
+        loop, order = loop_of(seed), []
+
+        async def waits(number: int) -> None:
+            try:
+                await asyncio.sleep(HOUR)
+            finally:
+                order.append(number)
+
+        async def fails() -> None:
+            raise ZeroDivisionError
+
+        async def group_of_many() -> None:
+            async with asyncio.TaskGroup() as group:
+                for number in range(40):
+                    group.create_task(waits(number))
+                await asyncio.sleep(1)
+                group.create_task(fails())
+
+        with pytest.raises(ExceptionGroup):
+            loop.run_until_complete(group_of_many())
+        return order
+
+    first = ended(1)
+    elsewhere = [object() for _ in range(1_001)]  # the next tasks lie in other places
+    assert ended(1) == first
+    assert len(elsewhere) + len(ended(2)) > 1_000

@@ -30,7 +30,7 @@ from engine.handlers.orders import FollowUp, Orders
 from engine.handlers.protection import Protection
 
 _LOOK_AGAIN_SECONDS = 1.0
-_EXIT_WAIT = timedelta(seconds=2)  # what protects or closes a position is not waited on for long
+_EXIT_WAIT = timedelta(seconds=1)  # what protects or closes a position is not waited on for long
 
 
 class Doubts:
@@ -130,10 +130,15 @@ class Doubts:
                 await self._restore(order)
             case Refused():
                 await self._absent(order)
-            case _ if order.purpose is not OrderPurpose.ENTRY and await self._take_back(order):
-                await self._place_anew(order)
-            case _:
+            case _ if order.purpose is OrderPurpose.ENTRY or self._is_replaced(order):
                 return
+            case _:
+                if await self._take_back(order):
+                    await self._place_anew(order)
+
+    def _is_replaced(self, order: Order) -> bool:
+        """Tell whether another one has taken its place: only the venue's proof is waited for."""
+        return self._protection.exits.is_taken_back(order)
 
     def _is_late(self, order: Order) -> bool:
         """Tell whether an entry that turns up is not wanted any more."""

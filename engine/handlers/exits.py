@@ -180,14 +180,12 @@ class Exits:
         await self.release(*keys)
 
     def _in_the_way(self, key: PlanKey) -> list[Order]:
-        """Return what is to be cancelled to make room for an exit.
+        """Return what is to be cancelled to make room for an exit: nothing while one is in doubt.
 
-        A stop that works stays while another one is in doubt: the exit has to wait for that.
+        The exit has to wait for that one, which `doubts` take back, and what works stays so long.
         """
         blockers = self._blockers(key)
-        if any(order.state is OrderState.UNKNOWN for order in blockers):
-            return [order for order in blockers if not order.is_working]
-        return blockers
+        return [] if any(o.state is OrderState.UNKNOWN for o in blockers) else blockers
 
     def _blockers(self, key: PlanKey) -> list[Order]:
         """Return what rests for the position and locks what it would sell."""

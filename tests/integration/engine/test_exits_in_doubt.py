@@ -195,7 +195,7 @@ async def test_beside_other_holdings_a_stop_in_doubt_waits_for_the_venues_proof(
 
 async def test_unprotected_seconds_are_measured_without_a_bar() -> None:
     desk = in_position(exit_plan=STOP)
-    desk.venue.script.submits = [Answer.OK, *[Answer.DEFERRED] * 4]
+    desk.venue.script.submits = [Answer.OK, *[Answer.DEFERRED] * 8]
     await entered(desk)
     await desk.seconds(30)
     assert working(desk, OrderPurpose.STOP) == [10]
@@ -277,6 +277,21 @@ async def test_a_stop_that_arrives_before_the_exit_that_overtook_it_works_until_
     assert desk.held() == 0
     assert not [r for r in desk.venue.orders.values() if r.is_open]
     assert desk.agrees()
+
+
+async def test_an_exit_leaves_a_stop_in_doubt_to_who_clears_it_up() -> None:
+    """Cancelled from two sides, neither would know that it was taken back."""
+    desk = LiveDesk(script=leaving(spot()).script, exit_plan=STOP)
+    desk.venue.script.submits = [Answer.OK, Answer.DROPPED]
+    desk.venue.script.proof_waits = True
+    await entered(desk)
+    desk.venue.script.cancels = [Answer.OK]
+    await desk.bar()  # the exit
+    assert desk.venue.script.cancels == [Answer.OK]
+    assert desk.held() == 10
+    await desk.seconds(1)
+    assert not desk.venue.script.cancels
+    assert desk.held() == 0
 
 
 async def test_a_stop_that_works_stays_while_another_one_is_in_doubt() -> None:

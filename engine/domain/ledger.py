@@ -73,6 +73,7 @@ class Ledger:
         self._netted: dict[tuple[InstrumentId, PositionSide], Slot] = {}
         self._cash: dict[AssetId, Decimal] = {}
         self._positions: tuple[Position, ...] | None = None
+        self._nets: dict[InstrumentId, Decimal] | None = None
         self._everything = Group()
         self._by_book: dict[BookId, Group] = {}
         self._by_instrument: dict[InstrumentId, Group] = {}
@@ -127,7 +128,7 @@ class Ledger:
             folded = self._fold(key, slot, reading.movement)
             self._net(entry, instrument, reading.movement)
         self._booked.add(entry.entry_id)
-        self._positions = None
+        self._positions = self._nets = None
         for group in self._groups(key):
             group.cached = None
         self._trades.clear()
@@ -232,10 +233,14 @@ class Ledger:
 
     def net_quantity(self, instrument_id: InstrumentId) -> Decimal:
         """Return the signed quantity over all books and sides: what the venue should hold."""
-        with exact():
-            return sum(
-                (p.quantity for p in self.positions() if p.instrument_id == instrument_id), ZERO
-            )
+        if self._nets is None:
+            nets: dict[InstrumentId, Decimal] = {}
+            with exact():
+                for position in self.positions():
+                    name = position.instrument_id
+                    nets[name] = nets.get(name, ZERO) + position.quantity
+            self._nets = nets
+        return self._nets.get(instrument_id, ZERO)
 
     # --- money -------------------------------------------------------------------------------
 

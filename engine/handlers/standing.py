@@ -57,6 +57,7 @@ class Standing:
         self._exits = exits
         self._rules = sizing_rules(desk)
         self._patience: Backoff[tuple[RunId, InstrumentId]] = Backoff()
+        self._in_order: tuple[object, ...] | None = None  # what the last look saw, if all was
 
     async def filled(self, order: Order, fill: Fill) -> None:
         """Shrink what an entry has filled after its decision no longer stood."""
@@ -69,8 +70,16 @@ class Standing:
 
     def has_work(self) -> bool:
         """Tell whether a run holds what its target does not ask for, or has an order too many."""
-        orders = self._desk.orders.values()
-        return bool(self._patience or self._left_over()) or any(map(self._is_stale, orders))
+        if self._patience:
+            return True
+        desk = self._desk
+        orders, runs = tuple(desk.orders.values()), tuple(desk.runs.values())
+        seen = (orders, runs, desk.ledger.positions(), desk.trading_state)
+        if seen == self._in_order:  # nothing has changed since all was
+            return False
+        found = bool(self._left_over()) or any(map(self._is_stale, orders))
+        self._in_order = None if found else seen
+        return found
 
     def _left_over(self) -> list[tuple[Run, StandingTarget, InstrumentId]]:
         """Return what runs hold though their targets are flat."""
@@ -92,7 +101,9 @@ class Standing:
         works whose cancel was lost. So are exits that wait at their limits with nothing to close.
         """
         desk = self._desk
-        await self._orders.cancel([o for o in desk.orders.values() if self._is_stale(o)])
+        asking = desk.activity.is_asking
+        stale = [o for o in desk.orders.values() if self._is_stale(o)]
+        await self._orders.cancel([o for o in stale if not asking(o.instrument_id)])
         left = [(r, s, name) for r, s, name in self._left_over() if self._can_be_sold(r, name)]
         self._patience.keep({(run.id, name) for run, _, name in left})
         for run, standing, instrument_id in left:
@@ -105,7 +116,7 @@ class Standing:
 
     def _is_stale(self, order: Order) -> bool:
         desk = self._desk
-        if not order.is_working or desk.activity.is_asking(order.instrument_id):
+        if not order.is_working:
             return False
         if rests(order):  # it would shrink what is entered next
             return not closes(order, desk.position(order.book_id, order.instrument_id).quantity)

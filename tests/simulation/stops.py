@@ -166,13 +166,10 @@ class StopWatch:
 
     def _resting(self) -> dict[Held, Decimal]:
         found: dict[Held, Decimal] = {}
-        for report in self._directory.open():
-            if report.client_order_id is None:
-                continue
-            order = self._tables.orders.get(report.client_order_id)
+        for name, left in self._directory.resting():
+            order = self._tables.orders.get(name)
             if order is None or order.purpose is not OrderPurpose.STOP:
                 continue
             held = Held(order.instrument_id, order.side)
-            left = Decimal(report.quantity) - Decimal(report.filled_quantity)
             found[held] = found.get(held, _ZERO) + left
         return found

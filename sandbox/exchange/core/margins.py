@@ -7,7 +7,7 @@ from decimal import Decimal
 from sandbox.exchange.core.accounts import MarginState, Position
 from sandbox.exchange.core.exact import ZERO, add, minus, ratio, times
 from sandbox.exchange.core.holdings import Holding
-from sandbox.exchange.core.kinds import MarginMode, PositionSide, Side, Wallet
+from sandbox.exchange.core.kinds import MarginMode, Side, Wallet
 from sandbox.exchange.core.orders import Order
 from sandbox.exchange.core.pit import Pit
 from sandbox.exchange.core.state import State
@@ -22,7 +22,8 @@ class Margins:
     def of(self, account: str, asset: str, more: Order | None = None) -> MarginState:
         """Return the margin of an account in one settle asset, as if `more` were open too."""
         state = self._state
-        unrealized = initial = orders = maintenance = ZERO
+        initial = orders = ZERO
+        unrealized, maintenance = self._of_positions(account, asset)
         for pit in state.pits.values():
             market = pit.market
             if market.is_spot or market.settle_asset != asset:
@@ -31,10 +32,6 @@ class Margins:
             extra = more if more is not None and more.symbol == market.symbol else None
             if not held and extra is None and not state.store.open_count(account, market.symbol):
                 continue
-            mark = pit.price(pit.middle)
-            for holding in held:
-                unrealized = add(unrealized, holding.unrealized(mark, market.contract_size))
-                maintenance = add(maintenance, self.maintenance(pit, holding))
             used = self._initial(pit, account, add_orders=False, more=None)
             wanted = self._initial(pit, account, add_orders=True, more=extra)
             initial = add(initial, used)
@@ -50,17 +47,30 @@ class Margins:
             available=minus(add(wallet, unrealized), add(initial, orders)),
         )
 
+    def _of_positions(self, account: str, asset: str) -> tuple[Decimal, Decimal]:
+        """Return what the positions of one settle asset have gained, and the margin they need."""
+        state = self._state
+        unrealized = maintenance = ZERO
+        for pit in state.pits.values():
+            market = pit.market
+            if market.is_spot or market.settle_asset != asset:
+                continue
+            for holding in state.holdings.at(account, market.symbol):
+                mark = pit.price(pit.middle)
+                unrealized = add(unrealized, holding.unrealized(mark, market.contract_size))
+                maintenance = add(maintenance, self.maintenance(pit, holding))
+        return unrealized, maintenance
+
     def _initial(self, pit: Pit, account: str, *, add_orders: bool, more: Order | None) -> Decimal:
         """Return the margin of the largest exposure that the position and open orders can make."""
         state = self._state
         symbol = pit.market.symbol
-        longs = shorts = ZERO
         exposure = ZERO
         orders = state.store.open_orders(account, symbol) if add_orders else []
         if more is not None:
             orders = [*orders, more]
         held = {holding.side: holding.quantity for holding in state.holdings.at(account, symbol)}
-        for side in PositionSide:
+        for side in dict.fromkeys((*held, *(order.position_side for order in orders))):
             longs = shorts = held.get(side, ZERO)
             for order in orders:
                 if order.position_side is not side or order.reduce_only:
@@ -120,9 +130,10 @@ class Margins:
         own = holding.unrealized(pit.price(pit.middle), market.contract_size)
         backing = self.isolated(holding)
         if self._state.margin_mode(account, holding.symbol) is MarginMode.CROSS:
-            margin = self.of(account, market.settle_asset)
-            others = minus(margin.maintenance_margin, self.maintenance(pit, holding))
-            backing = minus(minus(margin.margin_balance, own), others)
+            unrealized, maintenance = self._of_positions(account, market.settle_asset)
+            wallet = self._state.vault.total(account, Wallet.LINEAR, market.settle_asset)
+            others = minus(maintenance, self.maintenance(pit, holding))
+            backing = minus(minus(add(wallet, unrealized), own), others)
         kept = times(abs(holding.quantity), market.maintenance_rate)
         divisor = times(minus(holding.quantity, kept), market.contract_size)
         price = ratio(minus(holding.entry_value, backing), divisor)

@@ -1,5 +1,8 @@
 """What the exchange calls things, and what the engine calls them."""
 
+from collections.abc import Iterator
+from decimal import Decimal
+
 from engine.domain.ids import ClientOrderId, InstrumentId
 from engine.domain.orders import Fill, Order
 from engine.errors import UnknownInstrument
@@ -100,6 +103,18 @@ class Directory:
         except Reject:
             return None
         return self.algo_report(algo)
+
+    def resting(self) -> Iterator[tuple[ClientOrderId, Decimal]]:
+        """Iterate over open orders and algos that bear an id of ours, with what may still fill."""
+        history = self._exchange.history
+        for order in history.open_orders(self._account):
+            ours = translate.our_id(self.client_id(order), order.origin)
+            if ours is not None:
+                yield ours, order.leaves_quantity
+        for algo in history.open_algos(self._account):
+            ours = translate.our_id(algo.client_algo_id, algo.request.origin)
+            if ours is not None:
+                yield ours, algo.request.quantity or Decimal(0)
 
     def open(self) -> tuple[OrderReport, ...]:
         history = self._exchange.history

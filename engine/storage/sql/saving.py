@@ -7,10 +7,12 @@ the commit of a bar close's intents does, makes one of them instead of one for e
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, Table, create_engine, event
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.dml import Insert
 
 from engine.storage.sql.mapping import Values
@@ -35,9 +37,12 @@ class Saver:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="saver")
         self._connection: Connection | None = None
 
-    async def open(self) -> None:
-        """Connect ahead of the first save."""
-        await self._begun(self._opened)
+    async def open(self, statements: Mapping[Table, Insert]) -> None:
+        """Connect, and have these statements ready before the first save needs them.
+
+        Building one takes longer than running it, and the first save may be of a bar's orders.
+        """
+        await self._begun(self._prepare, statements)
 
     def save(self, batches: Batches) -> asyncio.Future[None]:
         """Begin to make them durable, all or none; it goes on when nobody waits any more.
@@ -55,6 +60,17 @@ class Saver:
         return asyncio.get_running_loop().run_in_executor(self._thread, work, *given)
 
     # --- in the thread -----------------------------------------------------------------------
+
+    def _prepare(self, statements: Mapping[Table, Insert]) -> None:
+        """Run each with rows of nothing while the connection may not write; it stays prepared."""
+        connection = self._opened()
+        connection.exec_driver_sql("PRAGMA query_only=ON")
+        for table, statement in statements.items():
+            nothing = {column.name: None for column in table.columns if column.name != "seq"}
+            for rows in ([nothing], [nothing, nothing]):  # built apart for one and for several
+                with suppress(DBAPIError):  # refused, as it is meant to be
+                    connection.execute(statement, rows)
+        connection.exec_driver_sql("PRAGMA query_only=OFF")
 
     def _opened(self) -> Connection:
         if self._connection is None:

@@ -6,15 +6,17 @@ from contextlib import closing
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import event
+from sqlalchemy import Table, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.sql.dml import Insert
 
 from engine.storage.sql.checkpoints import Checkpoints
 from engine.storage.sql.errors import place_of, storage_errors
 from engine.storage.sql.saving import Saver
+from engine.storage.sql.tables import trading
 from engine.storage.sql.transaction import Statements
 from engine.storage.sql.unit_of_work import SqlUnitOfWork
 from engine.storage.writer import WriterLock
@@ -78,11 +80,19 @@ class SqlStorage:
             with storage_errors(self.place):
                 self._writer = await self._engine.connect()
                 if self.saver is not None:
-                    await self.saver.open()
+                    await self.saver.open(self._hot())
         except BaseException:
             await self._close()
             raise
         return self
+
+    def _hot(self) -> dict[Table, Insert]:
+        """Return what the commit of a bar close's intents saves."""
+        upsert = self.statements.upsert
+        return {
+            trading.orders: upsert(trading.orders, "client_order_id"),
+            trading.runs: upsert(trading.runs, "id"),
+        }
 
     async def __aexit__(
         self,

@@ -3,8 +3,12 @@
 import asyncio
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine
+from sqlalchemy import event as event_of
+from sqlalchemy.engine.interfaces import CacheStats
 from structlog.typing import EventDict
 
 from engine.domain.ids import RunId
@@ -89,6 +93,36 @@ async def test_it_is_used_inside_its_block_only(database: Path) -> None:
     async with storage.unit_of_work() as uow:
         with pytest.raises(RuntimeError, match="async with"):
             await uow.orders.open(ACCOUNT)
+
+
+@pytest.mark.parametrize("count", [1, 10])
+async def test_the_first_intents_find_their_statements_built(database: Path, count: int) -> None:
+    built: list[str] = []
+
+    def note(*given: Any) -> None:
+        _, _, statement, _, context, _ = given
+        if statement.startswith("INSERT") and context.cache_hit is not CacheStats.CACHE_HIT:
+            built.append(statement)
+
+    async with SqlStorage(url_of(database)) as storage, storage.unit_of_work() as uow:
+        for number in range(count):
+            await uow.orders.save(order(number))
+            await uow.runs.save(run(id=f"run.{number}", name=f"run {number}"))
+        event_of.listen(Engine, "before_cursor_execute", note)
+        try:
+            await uow.commit()
+        finally:
+            event_of.remove(Engine, "before_cursor_execute", note)
+    assert built == []
+
+
+async def test_opening_writes_nothing(database: Path) -> None:
+    async with SqlStorage(url_of(database)) as storage, storage.unit_of_work() as uow:
+        assert await uow.orders.open(ACCOUNT) == ()
+        assert await uow.runs.all(ACCOUNT) == ()
+        await uow.orders.save(order(1))
+        await uow.commit()  # and it may write from now on
+        assert await uow.orders.open(ACCOUNT) == (order(1),)
 
 
 @pytest.mark.parametrize("saves_only", [True, False])

@@ -30,6 +30,7 @@ class ProtectionChange:
 
 
 NOTHING = ProtectionChange()
+_UNKNOWN = OrderState.UNKNOWN
 
 
 def group_of(state: ExitPlanState) -> OrderGroupId:
@@ -64,9 +65,13 @@ def protect(
     resting = [order for order in working if not goes_at_once(order)]
     orders = [order for order in resting if order.state is not OrderState.CANCEL_PENDING]
     orders.sort(key=lambda order: not order.is_working)  # what works is kept before what may
+    alone = style is ExitStyle.ONE_AT_A_TIME
+    if state is not None and quantity == 0 and alone:
+        # All of it is leaving. What is in doubt is taken back by whoever clears up doubts: asked
+        # for from here as well, second by second, no look-up would ever find a quiet moment.
+        return ProtectionChange(cancel=tuple(o for o in orders if o.state is not _UNKNOWN))
     if state is None or quantity == 0:
         return ProtectionChange(cancel=tuple(orders))
-    alone = style is ExitStyle.ONE_AT_A_TIME
     joins = style is not ExitStyle.LINKED
     wanted = [
         exit_

@@ -120,6 +120,8 @@ class StopWatch:
 
         What has to be covered is the smaller of ours and the exchange's: more can't be closed. What
         somebody else has traded against us counts as ours gone, until a person says whose it was.
+        What the exchange holds less than all books say is ours that has gone: its fill has not
+        been heard of yet, and what is left may be dust of another book.
         """
         wanted: dict[Held, Decimal] = {}
         for (book_id, instrument_id, _), plan in desk.plans.items():
@@ -139,7 +141,9 @@ class StopWatch:
             way = held.closing.opposite.sign
             theirs = max(self._net(held.instrument_id) * way, _ZERO)
             foreign = desk.position(UNMANAGED_BOOK, held.instrument_id).quantity * way
-            left = max(ours + min(foreign, _ZERO), _ZERO)
+            booked = desk.ledger.net_quantity(held.instrument_id) * way
+            unheard = max(booked - self._net(held.instrument_id) * way, _ZERO)
+            left = max(ours + min(foreign, _ZERO) - unheard, _ZERO)
             needed = desk.instruments[held.instrument_id].round_quantity(min(left, theirs))
             covered = resting.get(held, _ZERO)
             if covered < needed and not self._is_too_little(held, needed, desk):

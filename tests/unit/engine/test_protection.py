@@ -118,6 +118,15 @@ def test_where_a_stop_locks_it_goes_first_and_the_next_one_is_placed_when_it_has
     assert new.trigger_price == 99
 
 
+def test_where_all_is_leaving_a_stop_in_doubt_is_left_to_who_clears_up_doubts() -> None:
+    [stop] = diff(plan_state(ExitPlan(stop=D("0.05"))), D(10), [], style=ALONE).place
+    works = replace(stop, state=OrderState.ACKNOWLEDGED)
+    doubtful = replace(stop, state=OrderState.UNKNOWN)
+    assert diff(plan_state(PLAN), D(0), [works], style=ALONE).cancel == (works,)
+    assert diff(plan_state(PLAN), D(0), [doubtful], style=ALONE).cancel == ()
+    assert diff(None, D(0), [doubtful], style=ALONE).cancel == (doubtful,)
+
+
 def test_what_goes_out_at_the_market_is_neither_counted_nor_cancelled() -> None:
     state = plan_state(PLAN)
     stop = carried_out(diff(state, D(5), [], style=ALONE), [])

@@ -8,6 +8,7 @@ from engine.execution.requests import (
     Accepted,
     Barred,
     Deferred,
+    Gone,
     Lost,
     Passed,
     Refused,
@@ -28,6 +29,7 @@ SUBMITTED = {
     "BelowMinimum": Refused,
     "UnknownInstrument": Refused,
     "StopWouldTrigger": Passed,
+    "NothingToReduce": Gone,
     "KeyRefused": Barred,
     "RequestRefused": Deferred,
 }

@@ -173,7 +173,7 @@ class Fills:
             after = order.with_fill(fill, value)
             changes.order(after)
             if order.state is OrderState.UNKNOWN and after.state is not OrderState.UNKNOWN:
-                ended = self._orders.doubt_ended(after)
+                ended = self._orders.news.doubt_ended(after)
                 changes.events.extend((ended,) if ended is not None else ())
         return booked
 

@@ -2,25 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 import structlog
 
-from engine.desk.day import day_figures
 from engine.desk.state import Changes, Desk, PlanKey
-from engine.desk.worth import reserved
 from engine.domain.accounts import TradingState
-from engine.domain.events import (
-    OrderDenied,
-    OrderDoubtEnded,
-    OrderEnded,
-)
 from engine.domain.ids import ClientOrderId
-from engine.domain.instruments import InstrumentKind
-from engine.domain.messages import Event
-from engine.domain.money import ONE, ZERO
 from engine.domain.orders import Order, OrderPurpose, OrderState
 from engine.execution.reports import applied
 from engine.execution.requests import (
@@ -37,20 +26,15 @@ from engine.execution.requests import (
     submit,
 )
 from engine.handlers.barring import Barring
-from engine.handlers.refusals import Refusals
+from engine.handlers.order_news import OrderNews
+from engine.handlers.pretrade import PreTrade
 from engine.ports import ExitStyle, OrderReport
-from engine.risk.checks import Denial, RiskContext, check_order
 
 _log = structlog.get_logger(__name__)
 
 FollowUp = Callable[[Order, Changes], Sequence[Order]]
 
 _CANCELLED = OrderState.CANCELLED
-_ENDED = frozenset({_CANCELLED, OrderState.EXPIRED})
-_NO_WORD_YET = frozenset(
-    {OrderState.UNKNOWN, OrderState.CANCEL_PENDING, OrderState.REPLACE_PENDING}
-)
-_BARRED = "key_refused"
 # Told of by itself; answered by an exit at the market; followed by the fill of another exit.
 _NO_NEWS = (Barred, Passed, Gone)
 _KILLED = "killed before it was sent; nothing is at the venue"
@@ -67,6 +51,7 @@ class Orders:
             our books then, and the wall time.
         told: What of an exit has filled by the venue's word, where that is more than is booked.
         barring: Whether the venue takes anything from us at all.
+        news: What people hear of all this.
     """
 
     def __init__(self, desk: Desk) -> None:
@@ -77,75 +62,12 @@ class Orders:
         self.gone: dict[PlanKey, tuple[Decimal, datetime]] = {}
         self.told: dict[ClientOrderId, Decimal] = {}
         self.barring = Barring(desk)
-        self._refusals = Refusals(desk)
-
-    # --- intents -----------------------------------------------------------------------------
+        self.news = OrderNews(desk)
+        self._pretrade = PreTrade(desk)
 
     def check(self, orders: Sequence[Order], changes: Changes, *, from_person: bool) -> list[Order]:
-        """Run the risk checks inside the section; note intents and denials in `changes`.
-
-        Returns the intents that may be sent once `changes` is committed.
-        """
-        cleared: list[Order] = []
-        for order in orders:
-            denial = self._barred(order) or check_order(
-                _judged(order), self._context(order, changes, from_person=from_person)
-            )
-            if denial is None:
-                cleared.append(order)
-                changes.order(order)
-                continue
-            now = self._desk.clock.now()
-            changes.order(order.moved(OrderState.DENIED, at=now, message=denial.message))
-            if denial.check != _BARRED:  # that one is told of by itself
-                changes.events.append(self._denied(order, denial.check, denial.message))
-        return cleared
-
-    def _barred(self, order: Order) -> Denial | None:
-        """Hold back an entry that the venue would not take from anybody with this key."""
-        if not self._desk.barred or not order.adds_exposure:
-            return None
-        return Denial(check=_BARRED, message=f"nothing was sent: {self._desk.barred}")
-
-    def _context(self, order: Order, changes: Changes, *, from_person: bool) -> RiskContext:
-        desk = self._desk
-        instrument = desk.instruments[order.instrument_id]
-        limits = desk.settings.limits
-        now = desk.clock.now()
-        pending = [o for o in changes.orders.values() if not o.state.is_terminal]
-        day = day_figures(desk) if limits.max_daily_loss is not None else None
-        window = limits.duplicate_window
-        recent: tuple[Order, ...] = ()
-        if window is not None:
-            recent = (*desk.orders.decided_since(now - window), *pending)
-        return RiskContext(
-            trading_state=desk.trading_state,
-            limits=limits,
-            instrument=instrument,
-            now=now,
-            price=desk.price(order.instrument_id),
-            rate=desk.rate(instrument) or ONE,
-            net_quantity=desk.ledger.net_quantity(order.instrument_id),
-            free_cash=self._free_cash(order, pending),
-            open_orders=tuple(_judged(o) for o in (*desk.orders.values(), *pending)),
-            recent_orders=recent,
-            day_pnl=None if day is None else day.pnl,
-            day_equity=None if day is None else day.equity_at_cut,
-            blocked=desk.blocked.get(order.instrument_id)
-            or desk.outside.blocked(order.instrument_id),
-            from_person=from_person,
-        )
-
-    def _free_cash(self, order: Order, pending: Sequence[Order]) -> Decimal | None:
-        desk = self._desk
-        instrument = desk.instruments[order.instrument_id]
-        if instrument.kind is not InstrumentKind.SPOT or order.purpose is not OrderPurpose.ENTRY:
-            return None
-        free = desk.ledger.balances().get(instrument.quote, ZERO)
-        for other in (*desk.orders.values(), *pending):
-            if desk.instruments[other.instrument_id].quote == instrument.quote:
-                free -= reserved(desk, other)
-        return free
+        """Inside the section: note intents that pass, and denials; return what may be sent."""
+        return self._pretrade.check(orders, changes, from_person=from_person)
 
     # --- sending -----------------------------------------------------------------------------
 
@@ -350,76 +272,9 @@ class Orders:
         if after == before:
             return
         changes.order(after)
-        event = self._event(before, after)
+        event = self.news.of(before, after)
         if event is not None:
             changes.events.append(event)
-
-    def _event(self, before: Order, after: Order) -> Event | None:
-        if after.state is before.state:
-            return None
-        if after.client_order_id in self._desk.doubts_told:
-            return self.doubt_ended(after)
-        if after.state is OrderState.REJECTED:
-            _log.warning("order rejected", order=after.client_order_id, reason=after.message)
-            return self._refusals.rejected(after)
-        if after.is_working or after.state is OrderState.FILLED:
-            return self._refusals.taken(after)
-        if after.state in _ENDED and after.purpose is OrderPurpose.ENTRY:
-            return self._ended(after)
-        return None
-
-    def _denied(self, order: Order, check: str, message: str) -> OrderDenied:
-        return OrderDenied(
-            **self._desk.fact("denied", order.client_order_id),
-            client_order_id=order.client_order_id,
-            book_name=self._desk.book_name(order.book_id),
-            instrument_id=order.instrument_id,
-            side=order.side,
-            quantity=order.quantity,
-            check=check,
-            message=message,
-        )
-
-    def doubt_ended(self, order: Order) -> OrderDoubtEnded | None:
-        """Tell what became of an order in doubt; None while that is being undone.
-
-        Also None where nobody was told of the doubt (`handlers.telling`): it ended soon.
-        """
-        told = self._desk.doubts_told
-        if order.state in _NO_WORD_YET or order.client_order_id not in told:
-            return None
-        told.discard(order.client_order_id)
-        return OrderDoubtEnded(
-            **self._desk.fact("known", order.client_order_id, order.state),
-            client_order_id=order.client_order_id,
-            book_name=self._desk.book_name(order.book_id),
-            instrument_id=order.instrument_id,
-            side=order.side,
-            state=order.state,
-            quantity=order.quantity,
-            filled_quantity=order.filled_quantity,
-            message=order.message,
-        )
-
-    def _ended(self, order: Order) -> OrderEnded:
-        return OrderEnded(
-            **self._desk.fact("ended", order.client_order_id),
-            client_order_id=order.client_order_id,
-            book_name=self._desk.book_name(order.book_id),
-            instrument_id=order.instrument_id,
-            side=order.side,
-            state=order.state.value,
-            quantity=order.quantity,
-            filled_quantity=order.filled_quantity,
-            message=order.message,
-        )
-
-
-def _judged(order: Order) -> Order:
-    """Return an order as risk is to see it: an exit shrinks its book, however it is sent."""
-    if order.purpose is OrderPurpose.ENTRY or order.reduce_only:
-        return order
-    return replace(order, reduce_only=True)
 
 
 def _keep(kept: set[ClientOrderId], order: Order, answer: Answer | None) -> None:

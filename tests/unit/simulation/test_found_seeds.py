@@ -18,3 +18,19 @@ FOUND = (
 def test_what_a_seed_has_found_stays_mended(seed: int, seconds: float, what: str):
     result = play(seed, Mood.ROUGH, seconds=seconds)
     assert result.violations == [], what
+
+
+# Of quiet days with three instruments.
+FOUND_QUIET = (
+    (26, 4_200.0, "a stop that gave way to an exit which waited at its limit"),
+    (16, 23_800.0, "a position too small for any order that was told of as unprotected"),
+)
+
+
+@pytest.mark.parametrize(
+    ("seed", "seconds", "what"), FOUND_QUIET, ids=[str(row[0]) for row in FOUND_QUIET]
+)
+def test_what_a_quiet_seed_has_found_stays_mended(seed: int, seconds: float, what: str):
+    result = play(seed, Mood.QUIET, seconds=seconds, symbols=3)
+    assert result.violations == [], what
+    assert not result.loud, result.loud_kinds

@@ -174,8 +174,8 @@ class Exits:
 
     async def _make_room(self, keys: Sequence[PlanKey]) -> None:
         """Take away what locks these positions, and send what waits for that."""
-        blockers = [order for key in keys for order in self._in_the_way(key)]
-        await self._orders.cancel(blockers)
+        blockers = [order for key in keys for order in self._blockers(key)]
+        await self._orders.cancel([order for key in keys for order in self._in_the_way(key)])
         await asyncio.gather(*(self._hear(order) for order in blockers))
         await self.release(*keys)
 
@@ -183,9 +183,12 @@ class Exits:
         """Return what is to be cancelled to make room for an exit: nothing while one is in doubt.
 
         The exit has to wait for that one, which `doubts` take back, and what works stays so long.
+        Nor is a cancel asked for twice: `doubts` would wait for the second answer.
         """
         blockers = self._blockers(key)
-        return [] if any(o.state is OrderState.UNKNOWN for o in blockers) else blockers
+        if any(order.state is OrderState.UNKNOWN for order in blockers):
+            return []
+        return [order for order in blockers if order.state is not OrderState.CANCEL_PENDING]
 
     def _blockers(self, key: PlanKey) -> list[Order]:
         """Return what rests for the position and locks what it would sell."""

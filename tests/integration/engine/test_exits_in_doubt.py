@@ -294,6 +294,21 @@ async def test_an_exit_leaves_a_stop_in_doubt_to_who_clears_it_up() -> None:
     assert desk.held() == 0
 
 
+async def test_an_exit_asks_for_no_cancel_that_was_asked_for_already() -> None:
+    desk = LiveDesk(script=leaving(spot()).script, exit_plan=STOP)
+    await entered(desk)
+    [stop] = desk.desk.orders.values()
+    desk.desk.orders.put(stop.moved(OrderState.CANCEL_PENDING, at=desk.wall.now()))
+    desk.venue.script.cancels = [Answer.OK]
+    await desk.bar()
+    assert desk.venue.script.cancels == [Answer.OK]
+    assert desk.held() == 10  # until the answer to the first one has come
+    assert stop.venue_order_id is not None
+    desk.venue.end(stop.venue_order_id)
+    await desk.deliver()
+    assert desk.held() == 0
+
+
 async def test_a_stop_that_works_stays_while_another_one_is_in_doubt() -> None:
     first = LiveDesk(script=leaving(spot()).script, exit_plan=STOP)
     first.venue.script.submits = [Answer.OK, Answer.DROPPED]

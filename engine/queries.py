@@ -116,7 +116,7 @@ class Queries:
             day_pnl=day_figures(desk).pnl,
             drawdown=desk.drawdown.drawdown.current,
             runs=run_views(desk, desk.runs.values()),
-            open_positions=len(desk.ledger.positions()),
+            open_positions=len(position_views(desk)),
             open_orders=len(desk.orders),
             waiting=self._waiting(),
             halt_reason=desk.latch.reason if halted and desk.latch is not None else "",

@@ -7,7 +7,7 @@ from decimal import Decimal
 from engine.desk.closing import closable
 from engine.desk.state import Desk
 from engine.domain.commands import PositionRef
-from engine.domain.ids import UNMANAGED_BOOK
+from engine.domain.ids import DUST_BOOK, UNMANAGED_BOOK
 from engine.domain.ledger import Position, Totals
 from engine.domain.money import ZERO, exact
 from engine.domain.orders import Order
@@ -80,9 +80,10 @@ def _average_price(desk: Desk, order: Order) -> Decimal | None:
 
 
 def position_views(desk: Desk) -> tuple[PositionView, ...]:
-    """Return every open position; unmanaged ones last."""
+    """Return every open position, unmanaged ones last; what is left as dust is none."""
     positions = sorted(
-        desk.ledger.positions(), key=lambda p: (p.book_id == UNMANAGED_BOOK, p.instrument_id)
+        (p for p in desk.ledger.positions() if p.book_id != DUST_BOOK),
+        key=lambda p: (p.book_id == UNMANAGED_BOOK, p.instrument_id),
     )
     return tuple(position_view(desk, position) for position in positions)
 

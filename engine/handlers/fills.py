@@ -325,7 +325,7 @@ class Fills:
                 price=fill.price,
                 commission=fill.commission,
                 commission_asset=fill.commission_asset,
-                position_quantity=booked.position.quantity,
+                position_quantity=desk.position(book_id, fill.instrument_id).quantity,
                 realized_pnl=booked.realized_pnl,
                 reporting=desk.account.reporting,
                 reason="" if order is None else order.reason,

@@ -142,6 +142,7 @@ class LiveVenue:
         self.submitted: list[ClientOrderId] = []
         self.dead_man_calls: list[int] = []
         self.fee = ZERO
+        self.takes_fee_from_bought = False  # of spot, as many do
         self.increment = ZERO  # what a contract realises is rounded to it, half to even
         self.tolerant = False  # late requests that are refused are simply gone
         self.locks = True  # a resting sale holds the asset
@@ -509,14 +510,15 @@ class LiveVenue:
         instrument = self._instruments[order.instrument_id]
         price, signed = self.prices[order.instrument_id], quantity * order.side.sign
         value = instrument.value(quantity, price)
-        commission = value * self.fee
-        quote = instrument.settlement
+        commission, paid_in = value * self.fee, instrument.settlement
+        if self.takes_fee_from_bought and signed > 0 and instrument.base:
+            commission, paid_in = quantity * self.fee, instrument.base
         if instrument.kind is InstrumentKind.SPOT:
             self._held[instrument.base] = self.held(instrument.base) + signed
-            self._held[quote] = self.held(quote) - value * order.side.sign - commission
+            self._held[instrument.quote] = self.held(instrument.quote) - value * order.side.sign
         else:
             self._settle(instrument, signed, price)
-            self._held[quote] = self.held(quote) - commission
+        self._held[paid_in] = self.held(paid_in) - commission
         fill = Fill(
             account_id=self._account_id,
             instrument_id=instrument.id,
@@ -527,7 +529,7 @@ class LiveVenue:
             quantity=quantity,
             price=price,
             commission=commission,
-            commission_asset=quote,
+            commission_asset=paid_in,
             ts_event=self._clock.now(),
             cause=cause,
         )

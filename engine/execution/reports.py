@@ -6,12 +6,15 @@ from datetime import datetime
 from engine.domain.orders import TRANSITIONS, Order, OrderState
 from engine.ports import OrderReport
 
+ADOPTED, CLOSED = "adopted", "closed by hand"
+"""Reasons of orders that were not ours: what filled before is in the books of others."""
+
 
 def applied(order: Order, report: OrderReport) -> Order:
     """Return the order after a report; a stale or repeated report changes nothing.
 
     Quantities come from fills alone: a report that says "filled" before its fills are booked
-    leaves the order waiting for them.
+    leaves the order waiting for them. One that was adopted may have filled in part before that.
     """
     state = report.state
     if state in {OrderState.FILLED, OrderState.PARTIALLY_FILLED}:
@@ -30,6 +33,8 @@ def lost(order: Order, message: str, at: datetime) -> Order:
 
 
 def _state_until_fills(order: Order, report: OrderReport) -> OrderState:
+    if order.reason in {ADOPTED, CLOSED} and report.state is OrderState.FILLED:
+        return OrderState.FILLED  # a fill that is still to come books all the same
     ended_by_amount = order.quote_quantity is not None and report.state is OrderState.FILLED
     if ended_by_amount and order.filled_quantity > 0:
         return OrderState.FILLED

@@ -35,6 +35,7 @@ from engine.domain.orders import (
 )
 from engine.domain.policies import DEFAULT_POLICY, PositionChange
 from engine.execution.intents import IntentContext, build_orders, closing_side
+from engine.execution.reports import ADOPTED, CLOSED
 from engine.handlers.netting import Netting
 from engine.handlers.orders import Orders
 from engine.handlers.protection import ProtectiveOrders
@@ -249,7 +250,7 @@ class Resolving:
             now=desk.clock.now(),
             price=market,
             policy=DEFAULT_POLICY,
-            reason="closed by hand",
+            reason=CLOSED,
         )
         return build_orders((change,), context)[0]
 
@@ -288,7 +289,7 @@ class Resolving:
             quantity=abs(row.venue),
             purpose=OrderPurpose.ENTRY,
             limit_price=row.price,
-            reason="adopted" if book_id == MANUAL_BOOK else "closed by hand",
+            reason=ADOPTED if book_id == MANUAL_BOOK else CLOSED,
             state=OrderState.ACKNOWLEDGED,
             venue_order_id=row.venue_order_id,
             ts_init=now,

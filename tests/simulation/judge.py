@@ -149,6 +149,8 @@ class Judge:
             return "the service is not ready"
         if not life.venue.vitals().connected:
             return "the streams are down"
+        if life.desk.outside.wanted or life.desk.outside.looking_again:
+            return "a comparison with the exchange is due, as after every start"
         moving = [order for order in life.desk.orders.values() if order.state.is_in_flight]
         if moving:
             return f"in flight: {_described(moving[0])}"

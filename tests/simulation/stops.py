@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from engine.desk.state import Desk
-from engine.domain.ids import UNMANAGED_BOOK, InstrumentId
+from engine.domain.ids import UNMANAGED_BOOK, ClientOrderId, InstrumentId
 from engine.domain.money import exact
 from engine.domain.orders import OrderPurpose, OrderSide
 from engine.storage.memory.tables import Tables
@@ -21,6 +21,7 @@ from tests.simulation.venue.wire import Disturbances
 
 MAY_BE_UNPROTECTED = 5.0
 _LOOK_AGAIN = 0.5
+_HEARD_WITHIN_MS = 3_600_000
 _ZERO = Decimal(0)
 
 
@@ -120,8 +121,8 @@ class StopWatch:
 
         What has to be covered is the smaller of ours and the exchange's: more can't be closed. What
         somebody else has traded against us counts as ours gone, until a person says whose it was.
-        What the exchange holds less than all books say is ours that has gone: its fill has not
-        been heard of yet, and what is left may be dust of another book.
+        What has been closed at the exchange is gone, also before its fill is heard of: what is left
+        there may be of another book.
         """
         wanted: dict[Held, Decimal] = {}
         for (book_id, instrument_id, _), plan in desk.plans.items():
@@ -141,16 +142,38 @@ class StopWatch:
             way = held.closing.opposite.sign
             theirs = max(self._net(held.instrument_id) * way, _ZERO)
             foreign = desk.position(UNMANAGED_BOOK, held.instrument_id).quantity * way
-            booked = desk.ledger.net_quantity(held.instrument_id) * way
-            unheard = max(booked - self._net(held.instrument_id) * way, _ZERO)
-            left = max(ours + min(foreign, _ZERO) - unheard, _ZERO)
+            left = max(ours + min(foreign, _ZERO), _ZERO)
             needed = desk.instruments[held.instrument_id].round_quantity(min(left, theirs))
             covered = resting.get(held, _ZERO)
+            if covered < needed:  # seldom
+                needed = min(needed, max(left - self._closed_unheard(held, desk), _ZERO))
             if covered < needed and not self._is_too_little(held, needed, desk):
                 missing[held] = (
                     f"{held.instrument_id}: ours {ours}, the exchange's {theirs}, covered {covered}"
                 )
         return missing
+
+    def _closed_unheard(self, held: Held, desk: Desk) -> Decimal:
+        """Return what fills that are not booked have closed: of our exits, and of strangers."""
+        name, symbol = held.instrument_id, self._directory.markets[held.instrument_id].symbol
+        stopped = {key[0] for key in desk.plans if key[1] == name}
+        booked = {
+            (entry.trade_id, entry.venue_order_id)
+            for entry in self._tables.entries
+            if entry.instrument_id == name
+        }
+        since = self._exchange.now_ms - _HEARD_WITHIN_MS
+        fills = self._exchange.history.fills(ACCOUNT, symbol, start_ms=since, limit=1_000_000)
+        total = _ZERO
+        with exact():
+            for fill in fills:
+                if (str(fill.trade_id), str(fill.order_id)) in booked:
+                    continue
+                order = self._tables.orders.get(ClientOrderId(fill.client_order_id))
+                of_ours = order is None or order.book_id in stopped
+                if fill.side.value == held.closing.value and of_ours:
+                    total += fill.quantity
+        return total
 
     def _is_too_little(self, held: Held, quantity: Decimal, desk: Desk) -> bool:
         """Tell whether the exchange takes no order for so little; it takes any that reduces only.

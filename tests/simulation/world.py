@@ -25,6 +25,7 @@ from tests.simulation.venue.wire import Disturbances
 _TICKS = (0.0, 20.0, 40.0, 59.0)  # seconds of a minute at which the crowd trades
 _CALM_EVERY = 6 * 3_600.0
 _SETTLES_WITHIN = 900.0
+_FELT_FOR = 90.0  # after the end of trouble: a message that was dropped is found by a comparison
 _SETTLE_STEP = 5.0
 _MEDDLED_EVERY, _TOLD_EVERY = 18_000.0, 14_400.0  # mean seconds, per symbol
 _OPENING = Decimal(100_000)
@@ -307,6 +308,7 @@ class World:
         for market in self._exchange.markets:
             self._exchange.hands.resume(market.symbol)
         loop.fuse = -1
+        self._disturbances.end_by(loop.time() + _FELT_FOR)
         deadline, why = loop.time() + _SETTLES_WITHIN, "it never was quiet"
         while loop.time() < deadline and not self._judge.violations:
             loop.run_until(loop.time() + _SETTLE_STEP)
@@ -326,6 +328,8 @@ class World:
     def _still_moving(self) -> str:
         if self._operator.inbox:
             return f"no answer to {next(iter(self._operator.inbox))}"
+        if self._disturbances.any_lasts(self._loop.time()):
+            return "what a fault has done may not have been noticed yet, as a stream's silence"
         return self._judge.unsettled()
 
     # --- the end -----------------------------------------------------------------------------

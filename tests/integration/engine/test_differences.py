@@ -22,6 +22,7 @@ from engine.domain.policies import ExitPlan
 from engine.domain.views import OutcomeStatus
 from tests.fakes.clocks import START
 from tests.fakes.livedesk import BTC, COIN, MINUTE, PERP, USDT, LiveDesk, in_position, perpetual
+from tests.fakes.livevenue import Answer
 
 D = Decimal
 ADOPT, CLOSE, IGNORE = DifferenceAnswer
@@ -211,6 +212,26 @@ async def asked_about_an_order() -> LiveDesk:
 async def test_a_foreign_order_is_never_adopted_silently() -> None:
     desk = await asked_about_an_order()
     assert not [o for o in desk.desk.orders.values() if o.limit_price == 90]
+
+
+@pytest.mark.parametrize("answer", [ADOPT, CLOSE])
+async def test_an_order_that_filled_in_part_before_its_answer_ends_with_the_rest(
+    answer: DifferenceAnswer,
+) -> None:
+    desk = await asked_about_an_order()
+    [theirs] = [name for name, resting in desk.venue.orders.items() if resting.is_open]
+    desk.venue.fill(theirs, D(1))
+    await desk.deliver()
+    desk.venue.script.cancels = [Answer.GONE]
+    await desk.answer(answer)
+    if answer is ADOPT:
+        desk.venue.fill(theirs)
+        await desk.deliver()
+    await desk.seconds(2)
+    assert not [o for o in desk.desk.orders.values() if o.venue_order_id == theirs]
+    book = MANUAL_BOOK if answer is ADOPT else UNMANAGED_BOOK
+    assert desk.held(book) == (1 if answer is ADOPT else 2)
+    assert desk.agrees()
 
 
 async def test_an_adopted_order_is_one_of_manual_and_its_fills_too() -> None:

@@ -122,7 +122,8 @@ class SimulatedVenue:
         self._closed_bars: list[BarUpdated] = []
         self._tells_outage = False
         self._last_message_at: float | None = None
-        self._unsubscribe: Callable[[], None] | None = None
+        self._before: list[VenueMessage] | None = []  # until the stream is asked for
+        self._unsubscribe: Callable[[], None] | None = exchange.subscribe(self._happened)
 
     # --- the process's end -------------------------------------------------------------------
 
@@ -433,7 +434,11 @@ class SimulatedVenue:
     def stream(
         self, subscriptions: Iterable[tuple[InstrumentId, Timeframe]]
     ) -> AsyncIterator[VenueMessage]:
-        """Listen from this moment on, also before the first message is asked for."""
+        """Listen from this moment on, also before the first message is asked for.
+
+        What the account has gone through since the process began comes first, as from an adapter
+        that asks for it when its stream is up.
+        """
         self._open(subscriptions)
         return self._heard()
 
@@ -452,9 +457,11 @@ class SimulatedVenue:
         self._subscribed = frozenset(wanted)
         for symbol, interval in sorted(wanted):
             self._exchange.data.watch_bars(symbol, interval)
-        self._unsubscribe = self._exchange.subscribe(self._happened)
         for side in ("user", "market"):
             self._connect(side)
+        before, self._before = self._before or [], None
+        for message in before:
+            self._links["user"].push(message)
 
     def _connect(self, side: str) -> None:
         self._links[side] = Connection(
@@ -514,10 +521,13 @@ class SimulatedVenue:
                 self._closed_bars.append(event)
             return
         user = self._links.get("user")
-        if user is None or getattr(event, "account", "") != self._account:
+        if getattr(event, "account", "") != self._account:
             return
-        for message in self._messages(event):
-            user.push(message)
+        if self._before is not None:
+            self._before += self._messages(event)
+        elif user is not None:
+            for message in self._messages(event):
+                user.push(message)
 
     def _messages(self, event: Event) -> list[VenueMessage]:
         match event:

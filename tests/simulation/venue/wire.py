@@ -69,6 +69,13 @@ class Disturbances:
     def note(self, symbol: str, until: float) -> None:
         self.until[symbol] = max(self.until.get(symbol, 0.0), until)
 
+    def end_by(self, when: float) -> None:
+        """All trouble has stopped: whatever it did is over by then."""
+        self.until = {symbol: min(until, when) for symbol, until in self.until.items()}
+
+    def any_lasts(self, now: float) -> bool:
+        return any(now < until for until in self.until.values())
+
     def lasts(self, symbol: str, now: float) -> bool:
         return now < max(self.until.get(symbol, 0.0), self.until.get("", 0.0))
 

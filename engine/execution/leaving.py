@@ -1,6 +1,6 @@
 """How an exit goes out where exits are in each other's way, or the venue's net is not behind it."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import replace
 from decimal import Decimal
 
@@ -85,7 +85,13 @@ def under_way(
 
 
 def cleared(
-    order: Order, free: Decimal, net: Decimal, instrument: Instrument, *, splits: bool
+    order: Order,
+    free: Decimal,
+    net: Decimal,
+    instrument: Instrument,
+    *,
+    splits: bool,
+    is_known: Callable[[ClientOrderId], bool] = lambda _: False,
 ) -> tuple[Order, ...]:
     """Return what goes out of an exit whose way is clear: nothing where nothing is left to sell.
 
@@ -95,6 +101,8 @@ def cleared(
         free: What of the book's position nothing else sells; unsigned.
         net: Of all books of the instrument, signed.
         splits: What shrinks the venue's net goes reduce-only, the rest plain.
+        is_known: Tells whether an order of that id exists: one that the venue deferred is cleared
+            again, and its rest of then may have been filled.
     """
     size = instrument.round_quantity(min(order.quantity, free))
     if size <= 0:
@@ -120,11 +128,22 @@ def cleared(
         return (replace(whole, reduce_only=False),)
     plain = replace(
         whole,
-        client_order_id=ClientOrderId(digest_id("oc", order.client_order_id, "rest")),
+        client_order_id=_id_of_rest(order, is_known),
         quantity=rest,
         reduce_only=False,
     )
     return (replace(whole, quantity=shrinks), plain)
+
+
+def _id_of_rest(order: Order, is_known: Callable[[ClientOrderId], bool]) -> ClientOrderId:
+    identity = ClientOrderId(digest_id("oc", order.client_order_id, "rest"))
+    attempt = 0
+    while is_known(identity):
+        attempt += 1
+        identity = ClientOrderId(
+            digest_id("oc", order.client_order_id, "rest", f"attempt {attempt}")
+        )
+    return identity
 
 
 def closes(order: Order, quantity: Decimal) -> bool:

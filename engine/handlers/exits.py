@@ -283,7 +283,14 @@ class Exits:
         if closes(order, position):
             net = desk.ledger.net_quantity(order.instrument_id)
             splits = desk.venue.capabilities.exits is ExitStyle.SIDE_BY_SIDE
-            out = cleared(order, free, net, instrument, splits=splits)
+            out = cleared(
+                order,
+                free,
+                net,
+                instrument,
+                splits=splits,
+                is_known=lambda name: desk.find_order(name) is not None,
+            )
         for part in out:
             if part != desk.orders.get(part.client_order_id):  # else the stored intent is it
                 changes.order(part)

@@ -27,6 +27,7 @@ _CALM_EVERY = 6 * 3_600.0
 _SETTLES_WITHIN = 900.0
 _FELT_FOR = 90.0  # after the end of trouble: a message that was dropped is found by a comparison
 _SETTLE_STEP = 5.0
+_BETWEEN_TICKS = 2.5  # what the market fills at a tick has been heard of when it is compared
 _MEDDLED_EVERY, _TOLD_EVERY = 18_000.0, 14_400.0  # mean seconds, per symbol
 _OPENING = Decimal(100_000)
 _WARM_UP_MINUTES = 120
@@ -309,6 +310,7 @@ class World:
             self._exchange.hands.resume(market.symbol)
         loop.fuse = -1
         self._disturbances.end_by(loop.time() + _FELT_FOR)
+        loop.run_until(loop.time() + _BETWEEN_TICKS)
         deadline, why = loop.time() + _SETTLES_WITHIN, "it never was quiet"
         while loop.time() < deadline and not self._judge.violations:
             loop.run_until(loop.time() + _SETTLE_STEP)

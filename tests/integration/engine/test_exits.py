@@ -384,7 +384,7 @@ async def test_a_stop_that_would_trigger_is_left_while_trading_is_halted() -> No
 # --- opposed books -----------------------------------------------------------------------------
 
 
-def opposed() -> LiveDesk:
+def opposed(short: int = 1600) -> LiveDesk:
     """Run "long" buys 10 at bar 2 and leaves at bar 5; "short" sells more at bar 3."""
     script = {
         "long": {START: D(0), START + MINUTE: D(1), START + 4 * MINUTE: D(0)},
@@ -392,9 +392,28 @@ def opposed() -> LiveDesk:
     }
     books = [
         replace(run(), id=RunId("long"), name="long", capital=D(1000)),
-        replace(run(), id=RunId("short"), name="short", capital=D(1600)),
+        replace(run(), id=RunId("short"), name="short", capital=D(short)),
     ]
     return LiveDesk(instrument=perpetual(), script=script, runs=books, exit_plan=STOP)
+
+
+async def test_a_part_that_is_deferred_does_not_send_the_filled_part_again() -> None:
+    desk = opposed(short=3000)
+    desk.venue.vanish(USDT, D(90_000))
+    await desk.start()
+    for _ in range(4):
+        await desk.bar()
+    await desk.seconds(1)
+    assert (desk.held("long"), desk.held("short")) == (10, -30)
+    desk.venue.script.submits = [Answer.DEFERRED]
+    await desk.send(ClosePosition, ref=ref(desk, "short"), quantity=None)
+    await desk.deliver()
+    await desk.seconds(5)
+    exits = [o for o in desk.venue.accepted if o.purpose is OrderPurpose.EXIT]
+    assert [(o.quantity, o.reduce_only) for o in exits] == [(10, False), (10, True), (10, False)]
+    assert (desk.held("long"), desk.held("short")) == (10, 0)
+    assert {o.purpose for o in desk.desk.orders.values()} == {OrderPurpose.STOP}
+    assert desk.agrees()
 
 
 async def test_each_of_two_opposed_books_can_leave() -> None:

@@ -224,3 +224,4 @@ class Wire:
             request.answer.set_result(result)
         else:
             request.answer.set_exception(error)
+            request.answer.exception()  # `ask` waits for it, unless the process ends this instant

@@ -54,6 +54,16 @@ def test_what_shrinks_the_net_is_reduce_only_and_the_rest_plain_under_an_id_of_i
     assert again == (first, rest)
 
 
+def test_a_rest_that_went_out_before_is_followed_under_another_id() -> None:
+    _, before = cleared(leaving(), D(10), D(6), INSTRUMENT, splits=True)
+    known = {before.client_order_id}
+    first, rest = cleared(
+        leaving(), D(10), D(6), INSTRUMENT, splits=True, is_known=known.__contains__
+    )
+    assert first.client_order_id == "exit"
+    assert rest.client_order_id not in {*known, "exit"}
+
+
 @pytest.mark.parametrize("net", [-3, 0, D("0.5"), D("9.5")])
 def test_parts_that_the_venue_would_not_take_go_plain_and_whole(net: Decimal) -> None:
     [out] = cleared(leaving(), D(10), D(net), INSTRUMENT, splits=True)

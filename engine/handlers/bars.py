@@ -1,6 +1,6 @@
 """Bars closed: marks, exits, then what the strategies want - in one commit, sent after it."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +22,7 @@ from engine.handlers.orders import Orders
 from engine.handlers.protection import Protection, ProtectiveOrders
 from engine.handlers.runs import Runs
 from engine.handlers.standing import book_state, sizing_rules
+from engine.handlers.together import together
 from engine.portfolio.sizing import changes as sized
 from engine.ports import BarsClosed, Evaluation
 
@@ -134,13 +135,30 @@ class BarCloses:
                     stale += old
             self._orders.withdraw(stale, changes)
             await desk.commit(changes)
-        await self._orders.cancel(stale)
-        await self._protection.exits.send(ready)
-        for change in protective:
-            await self._protection.carry_out(change)
+        await self._send(ready, stale)
+        await together(desk, self._protection.carry_out, protective)
         for evaluation in evaluations:
             if evaluation.failure:
                 await self._runs.failed(evaluation)
+
+    async def _send(self, ready: Sequence[Order], stale: Sequence[Order]) -> None:
+        """Cancel what rests of the last targets, then send what replaces it.
+
+        Where nothing rests, nothing waits: a cancel whose answer is slow is another instrument's.
+        """
+        exits = self._protection.exits
+        if not stale or self._desk.venue.capabilities.replayed:
+            await self._orders.cancel(stale)
+            await exits.send(ready)
+            return
+        resting = dict.fromkeys(order.instrument_id for order in stale)
+
+        async def replace_in(names: Container[InstrumentId]) -> None:
+            await self._orders.cancel([o for o in stale if o.instrument_id in names])
+            await exits.send([o for o in ready if o.instrument_id in names])
+
+        others = {o.instrument_id for o in ready if o.instrument_id not in resting}
+        await together(self._desk, replace_in, [others, *((name,) for name in resting)])
 
     def _signals(self, evaluation: Evaluation) -> list[tuple[Signal, bool]]:
         """Return what to act on: what `decide` says first, then what `adjust` makes of it."""

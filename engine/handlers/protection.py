@@ -1,6 +1,5 @@
 """Bring what rests at the venue in line with the exit plans, by fills, bars and refusals."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from engine.execution.protection import (
 from engine.handlers.backoff import Backoff
 from engine.handlers.exits import Exits, key_of
 from engine.handlers.orders import Orders
+from engine.handlers.together import together
 from engine.handlers.unprotected import Unprotected
 from engine.ports import ExitStyle
 
@@ -284,8 +284,7 @@ class Protection:
                     if key[1] == bar.instrument_id and self._is_own_bar(key, bar):
                         adjustments.append(self._step(key, plan, bar, changes))
             await desk.commit(changes)
-        for adjustment in adjustments:
-            await self.carry_out(adjustment)
+        await together(desk, self.carry_out, adjustments)
 
     def _is_own_bar(self, key: PlanKey, bar: Bar) -> bool:
         """A run's plan counts its own time frame's bars; a manual one any."""
@@ -400,11 +399,7 @@ class Protection:
         now = desk.wall.now()
         late = [k for k in missing if not self._refusals[k] or self._patience.is_due(k, now)]
         late += spare
-        if desk.venue.capabilities.replayed:
-            for key in late:  # in this order, whoever plays it again
-                await self.restore(key)
-            return
-        await asyncio.gather(*(self.restore(key) for key in late))
+        await together(desk, self.restore, late)
 
     def has_news(self) -> bool:
         """Tell whether anything is not well with the stops, or has changed since all was."""

@@ -1,10 +1,13 @@
 """What a live engine does by the second: stops watched, entries ended, the dead-man timer."""
 
+import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 from engine.domain.events import OrderEnded, OrderRejected, StopMissing
-from engine.domain.orders import OrderSide, OrderState, OrderType
+from engine.domain.ids import ClientOrderId
+from engine.domain.orders import Order, OrderPurpose, OrderSide, OrderState, OrderType
 from engine.domain.policies import ExitPlan, OrderPolicy
 from engine.ports import DeadManTimer
 from engine.service import ServiceSettings
@@ -172,3 +175,41 @@ async def test_a_stop_that_stays_missing_is_counted_second_by_second() -> None:
     await desk.seconds(4)
     assert desk.desk.unprotected_seconds == 3
     assert desk.service._protection.has_news()
+
+
+async def test_an_exit_does_not_wait_for_another_instruments_slow_cancel() -> None:
+    desk = await entered(in_position(perpetual()))
+    other = replace(desk.instrument, id=BTC)
+    desk.desk.instruments[BTC] = desk.venue._instruments[BTC] = other
+    [entry] = desk.desk.orders.ended
+    stale = replace(
+        entry,
+        client_order_id=ClientOrderId("stale"),
+        instrument_id=BTC,
+        state=OrderState.ACKNOWLEDGED,
+        filled_quantity=D(0),
+    )
+    desk.desk.orders.put(stale)
+    ready = replace(
+        entry,
+        client_order_id=ClientOrderId("exit"),
+        side=OrderSide.SELL,
+        purpose=OrderPurpose.EXIT,
+        reduce_only=True,
+        state=OrderState.INTENDED,
+        filled_quantity=D(0),
+    )
+    desk.desk.orders.put(ready)
+    answered = asyncio.Event()
+
+    async def answers_late(order: Order) -> None:
+        await answered.wait()
+
+    desk.venue.cancel_order = answers_late
+    sending = asyncio.create_task(desk.service._bars._send([ready], [stale]))
+    for _ in range(20):
+        await desk.wall.sleep(0)
+    assert desk.venue.submitted[-1] == "exit"
+    assert not sending.done()
+    answered.set()
+    await sending

@@ -10,6 +10,7 @@ FOUND = (
     (6, 21_600.0, "a netted wallet compared by each book's own average cost"),
     (5, 34_900.0, "a fill that waited behind another order's lost answer"),
     (4, 43_200.0, "a conditional order, rejected as it triggered, that counted as working"),
+    (59, 28_600.0, "an exit that waited for the cancel of another instrument's entry"),
 )
 
 

@@ -50,7 +50,8 @@ def unprotected(
 
     Args:
         base: Spot: the asset of the position; fees taken in it make the position smaller.
-        dust: What may lie bare, e.g. what is below the market's minimum.
+        dust: What may lie bare, e.g. what is below the market's minimum. A position of which a
+            fill leaves no more is closed: the remainder is nobody's to protect.
     """
     watch = _Watch(base, dust)
     for entry in entries:
@@ -75,7 +76,7 @@ class _Watch:
             signed = entry.quantity if entry.side == Side.BUY else minus(ZERO, entry.quantity)
             if entry.fee is not None and entry.fee_asset == self._base:
                 signed = minus(signed, entry.fee)
-            self._position = add(self._position, signed)
+            self._position = self._after(signed)
             self._shrink(entry.order_id, entry.quantity)
         elif entry.act in {Act.SUBMIT, Act.ALGO}:
             if entry.order_type in _STOPS:
@@ -87,6 +88,15 @@ class _Watch:
         else:
             return
         self._look(entry.time_ms)
+
+    def _after(self, signed: Decimal) -> Decimal:
+        """Return the position after a fill; a remainder that is dust closes it for good.
+
+        Left in, the remainders of many round trips would come to a position that nobody has.
+        """
+        position = add(self._position, signed)
+        shrank = abs(position) < abs(self._position)
+        return ZERO if shrank and abs(position) <= self._dust else position
 
     def _shrink(self, order_id: int, quantity: Decimal) -> None:
         stop = self._stops.get(order_id)

@@ -77,6 +77,22 @@ def test_a_stop_that_is_too_small_or_on_the_wrong_side_does_not_cover() -> None:
     assert gaps(exchange) == [(0, 5)]
 
 
+def test_remainders_of_many_round_trips_come_to_no_position() -> None:
+    exchange = opened(50_000, market=perp_market())
+    dust = d("0.002")
+    close = replace(BUY, side=Side.SELL, quantity=d("0.998"), reduce_only=True)
+    for trip in range(3):
+        after(exchange, 10 * trip)
+        exchange.orders.submit(ME, BUY)
+        algo = exchange.orders.submit_algo(ME, STOP)
+        after(exchange, 10 * trip + 5)
+        exchange.orders.cancel_algo(ME, PERP, algo_id=algo.algo_id)
+        exchange.orders.submit(ME, close)
+    after(exchange, 60)
+    assert unprotected(exchange.journal, ME, PERP, exchange.now_ms, dust=dust) == ()
+    assert unprotected(exchange.journal, ME, PERP, exchange.now_ms) != ()
+
+
 def test_a_target_is_no_protection() -> None:
     exchange = opened(50_000, market=perp_market())
     exchange.orders.submit(ME, BUY)

@@ -20,11 +20,10 @@ from engine.domain.runs import Run, StandingTarget
 from engine.execution.intents import IntentContext, build_orders
 from engine.execution.leaving import closes, goes_at_once, rests
 from engine.handlers.backoff import Backoff
-from engine.handlers.exits import Exits, key_of
+from engine.handlers.exits import Exits
 from engine.handlers.orders import Orders
 from engine.portfolio.sizing import BookState, SizingRules
 from engine.portfolio.sizing import changes as sized
-from engine.ports import ExitStyle
 
 
 def book_state(desk: Desk, run: Run, instrument: Instrument) -> BookState | None:
@@ -99,8 +98,7 @@ class Standing:
         """Close what a run holds though its target is flat; less and less often if it fails.
 
         Entries whose decision no longer stands are cancelled once more: the venue may say that one
-        works whose cancel was lost. So are exits that wait at their limits with nothing to close,
-        or where exits have come to go one at a time since: the stop comes first.
+        works whose cancel was lost. So are exits that wait at their limits with nothing to close.
         """
         desk = self._desk
         asking = desk.activity.is_asking
@@ -120,11 +118,8 @@ class Standing:
         desk = self._desk
         if not order.is_working:
             return False
-        if rests(order):
-            held = desk.position(order.book_id, order.instrument_id).quantity
-            alone = self._exits.style(key_of(order)) is ExitStyle.ONE_AT_A_TIME
-            # It would shrink what is entered next, or keep the stop from resting.
-            return not closes(order, held) or alone
+        if rests(order):  # it would shrink what is entered next
+            return not closes(order, desk.position(order.book_id, order.instrument_id).quantity)
         if order.purpose is not OrderPurpose.ENTRY:
             return False
         run = desk.runs.get(RunId(order.book_id))

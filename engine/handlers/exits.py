@@ -96,12 +96,27 @@ class Exits:
 
     def leaving(self, key: PlanKey, changes: Changes) -> Decimal:
         """Return what exits under way will sell of it; one that the venue defers is not."""
+        at_limits = {order.client_order_id for order in self.at_limits(key)}
         return under_way(
             self._orders_of(key, changes),
-            self._orders.unsent,
+            {*self._orders.unsent, *at_limits},
             doubtful=not self.is_bounded(key),
             resting=self.style(key) is ExitStyle.ONE_AT_A_TIME,
         )
+
+    def at_limits(self, key: PlanKey) -> list[Order]:
+        """Return exits that wait at their limits from when they might rest beside the stop.
+
+        The net is not behind the position any more, and nothing keeps them and its stop from
+        both selling: they go before anything else of the position is touched.
+        """
+        if self.style(key) is not ExitStyle.ONE_AT_A_TIME:
+            return []
+        return [
+            order
+            for order in self._desk.orders_of(key[0], key[1])
+            if rests(order) and order.client_order_id not in self._waiting
+        ]
 
     def rests(self, order: Order) -> bool:
         """Tell whether an exit waits at its limit; where they go one at a time, none does."""
@@ -193,11 +208,11 @@ class Exits:
     def _blockers(self, key: PlanKey) -> list[Order]:
         """Return what rests for the position and locks what it would sell."""
         told = self._orders.told
+        stops = [o for o in self._desk.protective_orders(key) if not goes_at_once(o)]
         return [
             order
-            for order in self._desk.protective_orders(key)
-            if not goes_at_once(order)
-            and not self.is_taken_back(order)
+            for order in (*stops, *self.at_limits(key))
+            if not self.is_taken_back(order)
             and told.get(order.client_order_id, ZERO) < order.quantity
         ]
 
@@ -218,7 +233,7 @@ class Exits:
         desk = self._desk
         if self.style(key) is not ExitStyle.ONE_AT_A_TIME or desk.activity.is_asking(key[1]):
             return
-        await self.hear(desk.protective_orders(key))
+        await self.hear((*desk.protective_orders(key), *self.at_limits(key)))
 
     async def _hear(self, order: Order) -> None:
         desk = self._desk

@@ -75,6 +75,9 @@ class Protection:
         working = self._working(key, changes)
         if plan is None and not working:
             return NOTHING_TO_DO
+        in_the_way = self.exits.at_limits(key)
+        if plan is not None and in_the_way:
+            return ProtectiveOrders(cancel=tuple(o for o in in_the_way if o.is_working))
         instrument_id = key[1]
         wanted = protect(
             plan,
@@ -392,7 +395,7 @@ class Protection:
         if seen == self._well:
             return
         missing = [key for key, plan in desk.plans.items() if not self._is_protected(key, plan)]
-        spare = [key for key in desk.plans if self._has_stops_to_spare(key)]
+        spare = [key for key in desk.plans if self._has_some_to_spare(key)]
         waits = any(plan.unprotected_since is not None for plan in desk.plans.values())
         self._well = None if missing or spare or waits else seen
         await self._unprotected.measure(missing)
@@ -419,9 +422,10 @@ class Protection:
             tuple((filled, desk.find_order(name)) for name, filled in told.items()),
         )
 
-    def _has_stops_to_spare(self, key: PlanKey) -> bool:
+    def _has_some_to_spare(self, key: PlanKey) -> bool:
+        """Tell whether something rests on that another one has taken, or takes, the place of."""
         if self.exits.style(key) is not ExitStyle.SIDE_BY_SIDE:
-            return False
+            return bool(self.exits.at_limits(key))
         return has_stops_to_spare(self._desk.protective_orders(key))
 
     def _is_protected(self, key: PlanKey, plan: ExitPlanState) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from engine.domain.events import OrderRejected, StopMissing
-from engine.domain.orders import Order, OrderPurpose, OrderType
+from engine.domain.orders import Order, OrderPurpose, OrderSide, OrderType
 from engine.domain.policies import ExitPlan, OrderPolicy
 from tests.fakes.clocks import START
 from tests.fakes.engines import spot
@@ -81,6 +81,33 @@ async def test_an_exit_that_waits_with_nothing_left_to_close_is_cancelled() -> N
     await desk.seconds(2)
     assert desk.held() == 0
     assert not desk.desk.orders
+
+
+async def test_an_exit_that_waits_goes_at_the_market_once_the_net_is_not_behind_it() -> None:
+    desk = await leaving_at_a_limit()
+    desk.venue.trade_by_hand(OrderSide.SELL, D(2), desk.instrument.id)
+    await desk.deliver()
+    await desk.seconds(3)
+    assert not of(desk, OrderPurpose.EXIT)
+    assert desk.venue.net(desk.instrument.id) == 0
+    assert desk.held() == 2  # what was sold by hand, until a person says whose it was
+    assert desk.desk.unprotected_seconds <= 2
+
+
+async def test_the_stop_stays_until_the_exit_that_waits_is_known_to_be_gone() -> None:
+    desk = await leaving_at_a_limit()
+    [stop] = of(desk, OrderPurpose.STOP)
+    desk.venue.script.cancels = [Answer.DROPPED, Answer.DROPPED]
+    desk.venue.trade_by_hand(OrderSide.SELL, D(2), desk.instrument.id)
+    await desk.deliver()
+    await desk.seconds(1)
+    assert of(desk, OrderPurpose.EXIT)
+    assert [order.client_order_id for order in of(desk, OrderPurpose.STOP)] == [
+        stop.client_order_id
+    ]
+    await desk.seconds(30)
+    assert desk.venue.net(desk.instrument.id) == 0
+    assert desk.desk.unprotected_seconds <= 2
 
 
 def with_a_minimum() -> LiveDesk:

@@ -26,7 +26,7 @@ def style_of(style: ExitStyle, quantity: Decimal, net: Decimal) -> ExitStyle:
 
     Args:
         style: The venue's.
-        quantity: Of the book's position, signed.
+        quantity: What may be closed of the book's position, signed.
         net: Of all books of the instrument, signed.
     """
     if style is not ExitStyle.SIDE_BY_SIDE or is_backed(quantity, net):
@@ -35,7 +35,7 @@ def style_of(style: ExitStyle, quantity: Decimal, net: Decimal) -> ExitStyle:
 
 
 def is_backed(quantity: Decimal, net: Decimal) -> bool:
-    """Tell whether the venue's net can carry a reduce-only order for all of a book's position."""
+    """Tell whether the venue's net can carry a reduce-only order for all that a book may close."""
     with exact():
         return not quantity or net.copy_sign(net * quantity) >= abs(quantity)
 

@@ -63,16 +63,20 @@ class Exits:
     def style(self, key: PlanKey) -> ExitStyle:
         """Return how the exits of one position get along now."""
         desk = self._desk
-        quantity = desk.position(key[0], key[1]).quantity
         net = desk.ledger.net_quantity(key[1])
-        return style_of(desk.venue.capabilities.exits, quantity, net)
+        return style_of(desk.venue.capabilities.exits, self._closable(key), net)
 
     def is_backed(self, key: PlanKey) -> bool:
         """Tell whether the venue's net is behind the position, where reduce-only needs it."""
         desk = self._desk
         if desk.venue.capabilities.exits is not ExitStyle.SIDE_BY_SIDE:
             return True
-        return is_backed(desk.position(key[0], key[1]).quantity, desk.ledger.net_quantity(key[1]))
+        return is_backed(self._closable(key), desk.ledger.net_quantity(key[1]))
+
+    def _closable(self, key: PlanKey) -> Decimal:
+        """Return what may be closed of a position, signed: what others sold of it opposes none."""
+        quantity = self._desk.position(key[0], key[1]).quantity
+        return closable(self._desk, key[0], key[1]).copy_sign(quantity)
 
     def held(self, key: PlanKey) -> Decimal:
         """Return what of a position is still there to be sold, unsigned.

@@ -5,10 +5,11 @@ from datetime import datetime
 from decimal import Decimal
 
 from engine.domain.events import OrderRejected, StopMissing
+from engine.domain.ids import RunId
 from engine.domain.orders import Order, OrderPurpose, OrderSide, OrderState, OrderType
 from engine.domain.policies import ExitPlan, OrderPolicy
 from tests.fakes.clocks import START
-from tests.fakes.engines import spot
+from tests.fakes.engines import run, spot
 from tests.fakes.livedesk import BTC, MINUTE, LiveDesk, perpetual
 from tests.fakes.livevenue import Answer
 
@@ -83,30 +84,77 @@ async def test_an_exit_that_waits_with_nothing_left_to_close_is_cancelled() -> N
     assert not desk.desk.orders
 
 
-async def test_an_exit_that_waits_goes_at_the_market_once_the_net_is_not_behind_it() -> None:
+async def test_what_is_sold_by_hand_leaves_an_exit_waiting_beside_its_stop() -> None:
     desk = await leaving_at_a_limit()
     desk.venue.trade_by_hand(OrderSide.SELL, D(2), desk.instrument.id)
     await desk.deliver()
     await desk.seconds(3)
+    assert [order.limit_price for order in of(desk, OrderPurpose.EXIT)] == [D(101)]
+    assert [(o.quantity, o.reduce_only) for o in of(desk, OrderPurpose.STOP)] == [(8, True)]
+    assert desk.desk.unprotected_seconds == 0
+
+
+async def test_a_stop_too_small_for_a_plain_order_rests_where_it_shrinks_the_net() -> None:
+    desk = LiveDesk(
+        instrument=replace(perpetual(), min_notional=D(5)),
+        script=targets(1),
+        exit_plan=ExitPlan(stop=D("0.05")),
+    )
+    await desk.start()
+    await desk.bar()
+    await desk.bar()
+    desk.venue.trade_by_hand(OrderSide.SELL, D("9.96"), desk.instrument.id)
+    await desk.deliver()
+    await desk.seconds(3)
+    assert [(o.quantity, o.reduce_only) for o in of(desk, OrderPurpose.STOP)] == [(D("0.04"), True)]
+
+
+async def leaving_beside_a_short() -> LiveDesk:
+    """A long run's exit waits at its limit as a short run's entry is about to oppose the net."""
+    books = [
+        replace(run(), id=RunId(name), name=name, capital=D(capital))
+        for name, capital in (("long", 1000), ("short", 1600))
+    ]
+    long, short = targets(1, 0)["run"], targets(0, 0, -1)["run"]
+    desk = LiveDesk(
+        instrument=perpetual(),
+        runs=books,
+        script={"long": long, "short": short},
+        exit_plan=TRAILED,
+        policy=AT_LIMITS,
+    )
+    await desk.start()
+    for _ in range(4):
+        await desk.bar()
+        for order in of(desk, OrderPurpose.ENTRY):
+            desk.venue.fill(order.venue_order_id)
+            if order.book_id == "short":
+                return desk
+        await desk.deliver()
+    raise AssertionError("the short run has entered nothing")
+
+
+async def test_an_exit_that_waits_goes_at_the_market_once_the_net_is_not_behind_it() -> None:
+    desk = await leaving_beside_a_short()
+    assert [order.book_id for order in of(desk, OrderPurpose.EXIT)] == ["long"]
+    await desk.deliver()
+    await desk.seconds(3)
     assert not of(desk, OrderPurpose.EXIT)
-    assert desk.venue.net(desk.instrument.id) == 0
-    assert desk.held() == 2  # what was sold by hand, until a person says whose it was
+    assert (desk.held("long"), desk.held("short")) == (0, -16)
+    assert desk.venue.net(desk.instrument.id) == -16
     assert desk.desk.unprotected_seconds <= 2
 
 
 async def test_the_stop_stays_until_the_exit_that_waits_is_known_to_be_gone() -> None:
-    desk = await leaving_at_a_limit()
+    desk = await leaving_beside_a_short()
     [stop] = of(desk, OrderPurpose.STOP)
     desk.venue.script.cancels = [Answer.DROPPED, Answer.DROPPED]
-    desk.venue.trade_by_hand(OrderSide.SELL, D(2), desk.instrument.id)
     await desk.deliver()
     [waiting] = of(desk, OrderPurpose.EXIT)
     assert waiting.state is OrderState.UNKNOWN
-    assert [order.client_order_id for order in of(desk, OrderPurpose.STOP)] == [
-        stop.client_order_id
-    ]
+    assert stop.client_order_id in {order.client_order_id for order in of(desk, OrderPurpose.STOP)}
     await desk.seconds(30)
-    assert desk.venue.net(desk.instrument.id) == 0
+    assert desk.held("long") == 0
     assert desk.desk.unprotected_seconds <= 2
 
 

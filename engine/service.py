@@ -68,6 +68,7 @@ from engine.queries import Queries
 _log = structlog.get_logger(__name__)
 
 _ASK_FOR_GAPS_SECONDS = 5
+_DOUBTS = "orders in doubt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +114,7 @@ class EngineService:
         self._settings = settings
         self._market_scheduler = market_scheduler
         self._wall_scheduler = wall_scheduler
-        self._orders = Orders(desk)
+        self._orders = Orders(desk, lambda: self._jobs.look_now(_DOUBTS))
         self._dead_man = DeadMan(desk, seconds=settings.dead_man_seconds)
         self._protection = Protection(desk, self._orders, self._dead_man.before_stop)
         netting = Netting(desk, self._protection)
@@ -206,7 +207,7 @@ class EngineService:
         reconciler, standing, outages = self._reconciler, self._standing, self._outages
         barring = self._orders.barring
         wanted: list[tuple[str, int, Action, Callable[[], bool] | None]] = [
-            ("orders in doubt", 1, doubts.resolve, doubts.has_work),
+            (_DOUBTS, 1, doubts.resolve, doubts.has_work),
             ("exits that wait", 1, protection.exits.press, protection.exits.has_waiting),
             ("doubts that last", 1, lasting.tell, lasting.has_work),
             ("reconciliation", settings.reconcile_every_seconds, reconciler.on_timer, None),

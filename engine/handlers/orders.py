@@ -18,6 +18,7 @@ from engine.execution.requests import (
     Barred,
     Deferred,
     Gone,
+    Lost,
     Passed,
     after_cancel,
     after_submit,
@@ -43,6 +44,9 @@ _KILLED = "killed before it was sent; nothing is at the venue"
 class Orders:
     """The write-ahead path of orders: nothing reaches the venue that is not stored.
 
+    Args:
+        on_doubt: Called when an answer was lost, once the doubt is stored.
+
     Attributes:
         unsent: Exits that the venue would not take yet, by its own word: to be sent again.
         uncancelled: Orders whose cancel it would not take yet.
@@ -54,8 +58,9 @@ class Orders:
         news: What people hear of all this.
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, on_doubt: Callable[[], None]) -> None:
         self._desk = desk
+        self._on_doubt = on_doubt
         self.unsent: set[ClientOrderId] = set()
         self.uncancelled: set[ClientOrderId] = set()
         self.passed: set[ClientOrderId] = set()
@@ -104,7 +109,12 @@ class Orders:
                 else:
                     self._note(current, after, changes)
             await desk.commit(changes)
+        self._note_doubts([answer for _, answer in answers])
         return tuple(desk.find_order(order.client_order_id) or order for order in orders)
+
+    def _note_doubts(self, answers: Sequence[Answer | None]) -> None:
+        if any(isinstance(answer, Lost) for answer in answers):
+            self._on_doubt()
 
     def _has_ended(self, order: Order) -> bool:
         """Tell whether it was cancelled before it could be sent."""
@@ -192,6 +202,7 @@ class Orders:
                 if current is not None:
                     self._note(current, after_cancel(current, answer, now), changes)
             await desk.commit(changes)
+        self._note_doubts(answers)
 
     def withdraw(self, orders: Sequence[Order], changes: Changes) -> None:
         """Inside the section: note that these are to be cancelled; `cancel` asks for it after.

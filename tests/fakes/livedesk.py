@@ -160,8 +160,12 @@ class LiveDesk:
         """Let wall time pass, second by second, with every job that is due."""
         for _ in range(number):
             await self.wall.advance(1)
-            await self._scheduler.fire_due(self.wall.now())
-            await self.deliver()
+            await self.do_what_is_due()
+
+    async def do_what_is_due(self) -> None:
+        """Run the jobs of this instant; hand over what comes of them."""
+        await self._scheduler.fire_due(self.wall.now())
+        await self.deliver()
 
     async def send(self, command_type: type[Command], **arguments: object) -> Outcome:
         self._commands += 1

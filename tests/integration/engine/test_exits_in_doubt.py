@@ -34,6 +34,7 @@ def working(desk: LiveDesk, purpose: OrderPurpose) -> list[Decimal]:
 
 async def entered(desk: LiveDesk) -> LiveDesk:
     await desk.start()
+    await desk.seconds(1)  # what the start left in doubt would be told of now
     await desk.bar()
     await desk.bar()
     return desk
@@ -229,6 +230,18 @@ async def test_an_exit_in_doubt_is_not_waited_on(instrument: Instrument, fate: A
     assert not desk.desk.orders
     assert desk.agrees()
     assert once(desk)
+
+
+@KINDS
+async def test_a_stop_whose_answer_was_lost_does_not_wait_for_the_next_second(
+    instrument: Instrument,
+) -> None:
+    desk = in_position(instrument, exit_plan=STOP)
+    desk.venue.script.submits = [Answer.OK, Answer.DROPPED]
+    await entered(desk)
+    assert not working(desk, OrderPurpose.STOP)
+    await desk.do_what_is_due()
+    assert working(desk, OrderPurpose.STOP) == [desk.held()]
 
 
 @KINDS

@@ -61,7 +61,7 @@ class Feed:
         self.bench.desk.venue = self.venue
         self.bench.host.fed.clear()
         self.bench.desk.newest.clear()
-        protection = Protection(self.bench.desk, Orders(self.bench.desk))
+        protection = Protection(self.bench.desk, Orders(self.bench.desk, lambda: None))
         self.feeds = Feeds(self.bench.desk, protection)
 
     async def arrive(self, *numbers: int) -> list[int]:

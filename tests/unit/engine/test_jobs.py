@@ -37,9 +37,11 @@ class Life:
 
         return action
 
-    async def begin(self, *specs: JobSpec) -> None:
+    async def begin(self, *specs: JobSpec) -> Jobs:
         schedulers = {JobClock.MARKET: (self.scheduler, self.clock)}
-        await Jobs(self.desk, schedulers, specs).begin()
+        jobs = Jobs(self.desk, schedulers, specs)
+        await jobs.begin()
+        return jobs
 
     async def until(self, now: datetime) -> None:
         self.clock.advance_to(now)
@@ -182,6 +184,19 @@ async def test_what_is_looked_at_by_the_second_is_done_where_there_is_work() -> 
     await life.until(NOON + timedelta(seconds=3))
     assert life.times("first") == [NOON + timedelta(seconds=3)]
     assert life.times("second") == [NOON + timedelta(seconds=n) for n in (1, 2)]
+
+
+async def test_what_can_not_wait_for_the_second_is_looked_at_now() -> None:
+    life = Life(MemoryStorage(), NOON)
+    jobs = await life.begin(*(by_the_second(life, key, lambda: True) for key in ("now", "then")))
+    half = NOON + timedelta(seconds=0.5)
+    life.clock.advance_to(half)
+    jobs.look_now("now")
+    jobs.look_now("now")
+    await life.until(half)
+    assert life.done == [("now", half)]
+    await life.until(NOON + timedelta(seconds=1))
+    assert life.times("now") == [half, NOON + timedelta(seconds=1)]
 
 
 async def test_a_look_that_fails_is_not_the_last_one() -> None:

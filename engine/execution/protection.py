@@ -3,7 +3,7 @@
 Orders that go out at once (`leaving.goes_at_once`) are no part of it: they are not resting.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -13,7 +13,7 @@ from engine.domain.instruments import Instrument
 from engine.domain.orders import Order, OrderPurpose, OrderSide, OrderState, OrderType
 from engine.domain.records import ExitPlanState
 from engine.execution.exits import WantedExit, wanted_exits
-from engine.execution.leaving import goes_at_once
+from engine.execution.leaving import closes, goes_at_once
 from engine.ports import ExitStyle
 
 
@@ -21,15 +21,15 @@ from engine.ports import ExitStyle
 class ProtectionChange:
     """Orders to place first, then orders to cancel: the old stop works until the new one does.
 
-    Where a resting exit locks what it sells there is never both: what is to be placed is wanted
-    again once the cancelled ones have ended.
+    Where a resting exit locks what it sells there is both only when the position has turned round
+    and what rests is of the other side; else what is to be placed is wanted again once the
+    cancelled ones have ended.
     """
 
     place: tuple[Order, ...] = ()
     cancel: tuple[Order, ...] = ()
 
 
-NOTHING = ProtectionChange()
 _UNKNOWN = OrderState.UNKNOWN
 
 
@@ -85,7 +85,10 @@ def protect(
             (
                 o
                 for o in orders
-                if _is(o, exit_) and o.reduce_only is reduce_only and o.client_order_id not in kept
+                if closes(o, quantity)
+                and _is(o, exit_)
+                and o.reduce_only is reduce_only
+                and o.client_order_id not in kept
             ),
             None,
         )
@@ -94,14 +97,30 @@ def protect(
         else:
             order = exit_order(state, quantity, exit_, now, is_known)
             place.append(replace(order, reduce_only=reduce_only))
-    if alone and len(kept) < len(resting):
-        if any(order.state is OrderState.UNKNOWN for order in resting):
-            return NOTHING  # nothing could take the place of what works before that is known
-        place = []
     stale = tuple(order for order in orders if order.client_order_id not in kept)
-    if not alone and any(o.client_order_id in kept and _is_stop_on_its_way(o) for o in orders):
+    if alone:
+        locking = [order for order in resting if closes(order, quantity)]
+        return _one_at_a_time(place, stale, locking, are_kept=len(kept) == len(locking))
+    if any(o.client_order_id in kept and _is_stop_on_its_way(o) for o in orders):
         stale = tuple(o for o in stale if o.purpose is not OrderPurpose.STOP)
     return ProtectionChange(place=tuple(place), cancel=stale)
+
+
+def _one_at_a_time(
+    place: Iterable[Order], stale: Iterable[Order], locking: Sequence[Order], *, are_kept: bool
+) -> ProtectionChange:
+    """Return what can be done of a diff where a resting exit locks what it sells.
+
+    Args:
+        locking: What rests, less what closed the position before it turned round: that closes
+            nothing of this one, and is in nobody's way.
+        are_kept: The plan wants all of those.
+    """
+    if any(order.state is _UNKNOWN for order in locking):
+        # Nothing could take the place of what works before it is known what became of that.
+        stale = [order for order in stale if order not in locking]
+    cancel = tuple(order for order in stale if order.state is not _UNKNOWN)
+    return ProtectionChange(place=tuple(place) if are_kept else (), cancel=cancel)
 
 
 def has_stops_to_spare(working: Iterable[Order]) -> bool:
@@ -121,10 +140,8 @@ def is_protected(
     """Tell whether stops work at the venue for all that can be sold, or none was asked for."""
     if quantity == 0 or state.stop_price is None:
         return True
-    covered = sum(
-        (o.leaves_quantity for o in working if o.purpose is OrderPurpose.STOP and o.is_working),
-        Decimal(0),
-    )
+    stops = (o for o in working if o.purpose is OrderPurpose.STOP and closes(o, quantity))
+    covered = sum((o.leaves_quantity for o in stops if o.is_working), Decimal(0))
     return covered >= instrument.round_quantity(abs(quantity))
 
 

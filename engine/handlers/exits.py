@@ -212,11 +212,13 @@ class Exits:
     def _blockers(self, key: PlanKey) -> list[Order]:
         """Return what rests for the position and locks what it would sell."""
         told = self._orders.told
+        held = self._desk.position(key[0], key[1]).quantity
         stops = [o for o in self._desk.protective_orders(key) if not goes_at_once(o)]
         return [
             order
             for order in (*stops, *self.at_limits(key))
             if not self.is_taken_back(order)
+            and (closes(order, held) or not held)
             and told.get(order.client_order_id, ZERO) < order.quantity
         ]
 

@@ -175,13 +175,15 @@ class Protection:
         """Place first, cancel after: the old stop works until the new one does.
 
         Where a resting exit locks what it sells the old one goes first, and on the venue's word
-        that it has ended the diff is made again: the new one is for what is held then.
+        that it has ended the diff is made again: the new one is for what is held then. One of
+        before the position turned round locks nothing of it.
         """
         place = tuple(order for order in adjustment.place if not goes_at_once(order))
         cancel = adjustment.cancel
         if len(place) < len(adjustment.place):
             await self.exits.send([order for order in adjustment.place if order not in place])
-        if cancel and self._locks(cancel[0]):
+        has_turned = bool(cancel and place) and cancel[0].side is not place[0].side
+        if cancel and not has_turned and self._locks(cancel[0]):
             await self._make_way(cancel)
             cancel = ()
         sent = await self._place(place) if place else ()

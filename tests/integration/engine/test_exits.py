@@ -462,6 +462,26 @@ async def test_what_shrinks_the_net_goes_reduce_only_and_the_rest_plain() -> Non
     assert [(r.left, r.order.reduce_only) for r in resting(desk)] == [(10, True)]
 
 
+async def test_a_book_that_turns_round_against_another_has_its_stop_at_once() -> None:
+    script = {
+        "turns": {START: D(0), START + MINUTE: D(1), START + 2 * MINUTE: D(-1)},
+        "stays": {START: D(0), START + MINUTE: D("0.2")},
+    }
+    books = [replace(run(), id=RunId(name), name=name, capital=D(1000)) for name in script]
+    desk = LiveDesk(instrument=perpetual(), script=script, runs=books, exit_plan=STOP)
+    await desk.start()
+    for _ in range(3):
+        await desk.bar()
+    await desk.seconds(1)
+    assert (desk.held("turns"), desk.held("stays")) == (-10, 2)
+    stops = {(r.order.book_id, r.order.side, r.left, r.order.reduce_only) for r in resting(desk)}
+    assert stops == {
+        ("turns", OrderSide.BUY, 10, False),
+        ("stays", OrderSide.SELL, 2, False),
+    }
+    assert desk.desk.unprotected_seconds <= 1
+
+
 # --- late fills --------------------------------------------------------------------------------
 
 LIMIT = OrderPolicy(order_type=OrderType.LIMIT, offset=D("0.01"))

@@ -6,7 +6,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.domain.orders import Order, OrderPurpose, OrderState, OrderType
+from engine.domain.ids import ClientOrderId
+from engine.domain.orders import Order, OrderPurpose, OrderSide, OrderState, OrderType
 from engine.domain.policies import ExitPlan, TakeProfit
 from engine.domain.records import ExitPlanState
 from engine.execution.exits import wanted_exits
@@ -116,6 +117,21 @@ def test_where_a_stop_locks_it_goes_first_and_the_next_one_is_placed_when_it_has
     assert diff(tighter, D(10), going, minute=1, style=ALONE) == ProtectionChange()
     [new] = diff(tighter, D(10), [], minute=1, style=ALONE).place
     assert new.trigger_price == 99
+
+
+def test_what_closed_a_position_before_it_turned_round_is_not_waited_for() -> None:
+    state = plan_state(ExitPlan(stop=D("0.05")))
+    [stop] = diff(state, D(10), [], style=ALONE).place
+    works = replace(stop, state=OrderState.ACKNOWLEDGED)
+    doubtful = replace(stop, client_order_id=ClientOrderId("x"), state=OrderState.UNKNOWN)
+    short = replace(plan_state(ExitPlan(stop=D("0.05")), quantity=D(-10)), stop_price=D(105))
+    change = diff(short, D(-10), [works, doubtful], minute=1, style=ALONE)
+    assert [(o.side, o.quantity, o.trigger_price) for o in change.place] == [
+        (OrderSide.BUY, 10, 105)
+    ]
+    assert change.cancel == (works,)
+    assert not is_protected(short, D(-10), [works], SPOT)
+    assert is_protected(state, D(10), [works], SPOT)
 
 
 def test_where_all_is_leaving_a_stop_in_doubt_is_left_to_who_clears_up_doubts() -> None:

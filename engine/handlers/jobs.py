@@ -142,10 +142,10 @@ class Jobs:
         ]
 
     def look_now(self, key: str) -> None:
-        """Look at what is watched before the next second; in its own run that goes on, it does.
+        """Look at one watch without waiting for the second, unless it is being looked at.
 
-        What falls in doubt while it is looked at waits for the second: a venue that loses every
-        answer is not asked in a hot loop.
+        What comes up meanwhile waits for the second: a venue that loses every answer is not asked
+        in a hot loop.
         """
         for (clock, _), specs in self._watches.items():
             scheduler, now = self._schedulers[clock]

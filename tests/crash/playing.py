@@ -218,9 +218,14 @@ class Story:
         return sum(left, Decimal(0))
 
     def fill_what_rests(self) -> None:
-        """Move the price through everything that rests: it fills while nobody is there."""
+        """Move the price through everything that rests, and back: it fills while nobody is there.
+
+        Back at once, so that no bar closes at a price of which the strategy would decide anew.
+        """
+        before = self.world.price
         for side in self._working():
             self.world.set_price(Decimal(49_000) if side is Side.SELL else Decimal(50_700))
+            self.world.set_price(before)
 
 
 # --- cases ------------------------------------------------------------------------------------

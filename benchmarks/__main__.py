@@ -1,12 +1,10 @@
 """Measure everything and print one table; `--only NAME` for one module, `--list` for names."""
 
 import argparse
-import importlib
 import sys
 
+from benchmarks.modules import MODULES, measured
 from benchmarks.table import Row, machine, print_table
-
-MODULES = ("engine", "evaluation", "orders", "venues", "restart", "chat", "kill", "demo", "growth")
 
 
 def main() -> int:
@@ -20,7 +18,7 @@ def main() -> int:
     rows: list[Row] = []
     for name in options.only or MODULES:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
-        rows += importlib.import_module(f"benchmarks.{name}").measure()
+        rows += measured(name)
     print(machine())
     print("Figures are of one run on a shared machine; latencies include synchronous=FULL commits.")
     print_table(rows)

@@ -7,6 +7,7 @@ from benchmarks.market import engine_on, fresh_clock, replay, run_of, symbol, wa
 from benchmarks.table import Row
 from engine.strategies.precomputed import PrecomputedHost
 from engine.strategies.registry import Registry
+from outcry.memory import settle_memory
 
 BARS = 525_600
 
@@ -18,6 +19,7 @@ async def _run() -> tuple[float, int]:
     run = run_of("ema", "ema_crossover", [name], {"fast": 12, "slow": 26})
     host = PrecomputedHost(Registry(), [bars])
     service = engine_on(replay([bars], clock, None), [name], [run], host, clock)
+    settle_memory()
     began = time.perf_counter()
     await service.run()
     return time.perf_counter() - began, len(service.desk.ledger.trades())

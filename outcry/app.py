@@ -1,7 +1,6 @@
 """The composition root: everything is built here, once, with plain calls, and run."""
 
 import asyncio
-import gc
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,6 +31,7 @@ from outcry.edges import Edges, around, build_edges
 from outcry.exchange import exchange_market
 from outcry.killfile import KILL_FILE
 from outcry.killswitch import KillSwitch
+from outcry.memory import settle_memory
 from outcry.modes import check_mode
 from outcry.places import PID_FILE, REPLAY_BOOKS, database_file, prepare_data_dir
 from outcry.running import Restarted, run_app
@@ -42,7 +42,6 @@ from outcry.version import version
 _log = structlog.get_logger(__name__)
 
 _STORE_AGAIN_SECONDS = 1.0
-_YOUNG_OBJECTS = 10_000
 
 EdgesOf = Callable[[Settings, EngineService], Edges]
 
@@ -224,22 +223,10 @@ class Announcement:
     async def run(self) -> None:
         await self._engine.ready.wait()
         desk = self._engine.desk
-        _settle_memory()
+        settle_memory()
         _log.info("ready", account=desk.account.id, mode=desk.account.mode.value)
         if self._on_ready is not None:
             self._on_ready(self._engine)
-
-
-def _settle_memory() -> None:
-    """Leave what the start has made out of every later garbage collection, and collect seldom.
-
-    Libraries and market lists stay for good; walking through them takes a tenth of a second, in
-    which no order could leave. Ten orders make some thousand objects: by its default of 700 the
-    collector would run several times while they are on their way out.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_YOUNG_OBJECTS)
 
 
 @contextmanager

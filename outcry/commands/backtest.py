@@ -23,6 +23,7 @@ from engine.errors import ConfigError
 from engine.venues.datafiles import read_bars
 from outcry.backtesting import Plan, Progress, Result, backtest
 from outcry.commands.common import params_of, settings_of
+from outcry.memory import settle_memory
 from outcry.performance import Metric, metrics_of
 
 COLUMNS = (
@@ -49,6 +50,7 @@ class Request:
 def run_backtest(request: Request) -> int:
     """Run it and print what came of it."""
     plan = plan_of(request)
+    settle_memory()
     with progress_bar(len(plan.bars), plan.strategy) as progress:
         result = asyncio.run(backtest(plan, progress))
     if request.trades_out is not None:

@@ -79,23 +79,24 @@ class Orders:
     async def send(self, orders: Sequence[Order]) -> tuple[Order, ...]:
         """Send committed intents, exits first, and record every answer in one commit.
 
-        The latch is looked at once more: a kill may have come since the intents were stored.
+        Before each batch the latch is looked at once more, and what was cancelled meanwhile stays
+        here: a kill may have come since the intents were stored, or while exits were answered.
         Returns the orders as they stand after the venue's answers.
         """
         if not orders:
             return ()
         desk = self._desk
-        orders = [order for order in orders if not self._has_ended(order)]
-        halted = desk.trading_state is TradingState.HALTED
-        stopped = [order for order in orders if halted and order.adds_exposure]
-        leaving = [order for order in orders if not (halted and order.adds_exposure)]
+        stopped: list[Order] = []
         answers: list[tuple[Order, Answer]] = []
-        for batch in in_sending_order(leaving):
-            answers += await self._submit(batch)
+        for batch in in_sending_order(orders):  # the one before may have taken seconds to answer
+            wanted = [order for order in batch if not self._has_ended(order)]
+            leaving = [order for order in wanted if not self._is_halted(order)]
+            stopped += [order for order in wanted if self._is_halted(order)]
+            answers += await self._submit(leaving)
         async with desk.section:
             changes = Changes()
             now = desk.clock.now()
-            for order in stopped:
+            for order in [order for order in stopped if not self._has_ended(order)]:
                 self._note(order, order.moved(_CANCELLED, at=now, message=_KILLED), changes)
             self._note_bars([answer for _, answer in answers], changes)
             for sent, answer in answers:
@@ -115,6 +116,9 @@ class Orders:
     def _note_doubts(self, answers: Sequence[Answer | None]) -> None:
         if any(isinstance(answer, Lost) for answer in answers):
             self._on_doubt()
+
+    def _is_halted(self, order: Order) -> bool:
+        return order.adds_exposure and self._desk.trading_state is TradingState.HALTED
 
     def _has_ended(self, order: Order) -> bool:
         """Tell whether it was cancelled before it could be sent."""

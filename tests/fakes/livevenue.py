@@ -1,7 +1,7 @@
 """A live venue in memory: books that a person and faults may touch, answers that may be lost."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -101,6 +101,7 @@ class Script:
     """Answers to come, first in first out; empty: OK. `reads_fail` stands until it is cleared."""
 
     submits: list[Answer] = field(default_factory=list)
+    meanwhile: list[Callable[[], Awaitable[object]]] = field(default_factory=list)  # each: a submit
     cancels: list[Answer] = field(default_factory=list)
     reads_fail: bool = False
     lists_fail: bool = False  # every read but the audit, as with a key that nothing works with
@@ -173,6 +174,8 @@ class LiveVenue:
 
     async def submit_order(self, order: Order) -> OrderReport:
         self.submitted.append(order.client_order_id)
+        if self.script.meanwhile:
+            await self.script.meanwhile.pop(0)()
         match self.script.submits.pop(0) if self.script.submits else Answer.OK:
             case Answer.DROPPED:
                 raise OrderStateUnknown("no answer within 10 s")

@@ -545,3 +545,25 @@ async def test_a_flat_target_closes_nothing_while_trading_is_halted() -> None:
     await desk.seconds(10)
     assert desk.held() == 10
     assert stops(desk) == [10]
+
+
+async def test_a_kill_while_an_exit_is_answered_keeps_the_entry_that_was_to_follow_it() -> None:
+    script = {
+        "long": {START: D(0), START + MINUTE: D(1), START + 2 * MINUTE: D(0)},
+        "short": {START: D(0), START + 2 * MINUTE: D(-1)},
+    }
+    books = [
+        replace(run(), id=RunId(name), name=name, capital=D(1000)) for name in ("long", "short")
+    ]
+    desk = LiveDesk(instrument=perpetual(), script=script, runs=books, exit_plan=None)
+    await desk.start()
+    await desk.bar()
+    await desk.bar()
+    desk.venue.script.meanwhile = [lambda: desk.send(Kill)]
+    before = len(desk.venue.submitted)
+    await desk.bar()
+    await desk.seconds(10)
+    assert len(desk.venue.submitted) == before + 1
+    assert list(desk.venue.orders.values())[-1].order.purpose is OrderPurpose.EXIT
+    assert desk.held("long") == desk.held("short") == 0
+    assert not desk.desk.orders

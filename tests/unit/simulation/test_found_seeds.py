@@ -11,6 +11,7 @@ FOUND = (
     (5, 34_900.0, "a fill that waited behind another order's lost answer"),
     (4, 43_200.0, "a conditional order, rejected as it triggered, that counted as working"),
     (59, 28_600.0, "an exit that waited for the cancel of another instrument's entry"),
+    (1042, 2_400.0, "an entry that left after a kill, once the exit before it was answered"),
 )
 
 

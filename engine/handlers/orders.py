@@ -90,9 +90,9 @@ class Orders:
         answers: list[tuple[Order, Answer]] = []
         for batch in in_sending_order(orders):  # the one before may have taken seconds to answer
             wanted = [order for order in batch if not self._has_ended(order)]
-            leaving = [order for order in wanted if not self._is_halted(order)]
-            stopped += [order for order in wanted if self._is_halted(order)]
-            answers += await self._submit(leaving)
+            held = [order for order in wanted if self._is_halted(order)]
+            stopped += held
+            answers += await self._submit([order for order in wanted if order not in held])
         async with desk.section:
             changes = Changes()
             now = desk.clock.now()

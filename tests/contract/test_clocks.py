@@ -70,7 +70,7 @@ def test_the_system_clock_does_not_follow_a_machine_clock_that_is_set_back(
         readings = iter([START, START - timedelta(hours=1), START + timedelta(seconds=1)])
 
         @classmethod
-        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
+        def now(cls, tz: object = None) -> datetime:
             return next(cls.readings)
 
     clock = SystemWallClock()

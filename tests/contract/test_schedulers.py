@@ -226,7 +226,7 @@ async def test_fire_due_inside_a_callback_is_an_error_of_that_callback(
 
 async def test_a_cancelled_fire_due_can_be_called_again() -> None:
     scheduler, calls = SimulatedScheduler(), list[str]()
-    scheduler.wake_at("a", START, lambda: asyncio.Event().wait())  # type: ignore[arg-type]
+    scheduler.wake_at("a", START, lambda: asyncio.Event().wait())
     scheduler.wake_at("b", START, recorder(calls, "b"))
     firing = asyncio.create_task(scheduler.fire_due(START))
     await asyncio.sleep(0)

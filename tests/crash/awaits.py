@@ -92,7 +92,7 @@ def watch(loop: asyncio.AbstractEventLoop, suspended: Suspended) -> None:
         inner = coroutine if isinstance(coroutine, Coroutine) else _never(coroutine)
         return asyncio.Task(Watched(inner, suspended), loop=loop, context=context)
 
-    loop.set_task_factory(task)  # type: ignore[arg-type]
+    loop.set_task_factory(task)
 
 
 def place_of(coroutine: object) -> str | None:

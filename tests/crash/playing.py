@@ -284,7 +284,7 @@ def _listened(world: Outside) -> Requests:
         requests.asked.append((time_ns(), operation))
         return draw(operation, symbol, account)
 
-    faults.draw = noted  # type: ignore[method-assign]
+    faults.draw = noted
     return requests
 
 

@@ -21,18 +21,18 @@ needs_compiler = pytest.mark.skipif(disks.compiler() is None, reason="no C compi
 async def test_every_suspension_on_the_path_of_orders_is_named_by_our_frames() -> None:
     seen: list[str] = []
     watch(asyncio.get_running_loop(), seen.append)
-    bench = Bench(flat(*[100] * 4), {"run": {at(0): 0, at(1): 1}})  # type: ignore[dict-item]
+    bench = Bench(flat(*[100] * 4), {"run": {at(0): 0, at(1): 1}})
     original = Orders.send
 
     async def slow(self: Orders, orders: object) -> object:
         await asyncio.sleep(0)
-        return await original(self, orders)  # type: ignore[arg-type]
+        return await original(self, orders)
 
-    Orders.send = slow  # type: ignore[assignment, method-assign]
+    Orders.send = slow
     try:
         await asyncio.create_task(bench.until())
     finally:
-        Orders.send = original  # type: ignore[method-assign]
+        Orders.send = original
     assert seen
     assert all(name.split(" ")[0].startswith("service.py:") for name in seen)
     assert any("handlers/bars.py:" in name for name in seen)

@@ -75,7 +75,7 @@ def header(**changes: object) -> Header:
         reporting=USDT,
         note="recorded 2026, rebased",
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def halted() -> Header:
@@ -100,7 +100,7 @@ def run(name: str = "ema-btc", **changes: object) -> RunView:
         trades=7,
         started_at=NOW - timedelta(hours=9),
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def runs() -> tuple[RunView, ...]:
@@ -144,7 +144,7 @@ def status(**changes: object) -> StatusView:
         open_orders=3,
         waiting=("rsi-aapl is paused: /resume rsi-aapl or /stop rsi-aapl",),
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def position(instrument: InstrumentId = BTC, **changes: object) -> PositionView:
@@ -164,7 +164,7 @@ def position(instrument: InstrumentId = BTC, **changes: object) -> PositionView:
         opened_at=NOW - timedelta(hours=5, minutes=20),
         tag="cross up",
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def short_position() -> PositionView:
@@ -189,7 +189,7 @@ def positions(*held: PositionView, **changes: object) -> PositionsView:
         positions=held or (position(), short_position()),
         unrealized_pnl=Decimal("79.975"),
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def many_positions(number: int = 60) -> PositionsView:
@@ -220,7 +220,7 @@ def order(**changes: object) -> OrderView:
         trigger_price=Decimal(66000),
         ts_init=NOW - timedelta(hours=5),
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def orders(*listed: OrderView) -> OrdersView:
@@ -257,14 +257,14 @@ def trade(number: int = 1, **changes: object) -> TradeView:
         pnl=Decimal("48.83"),
         exit_reason="target",
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def trades(number: int = 2, **changes: object) -> TradesView:
     lost = trade(2, is_long=False, instrument_id=AAPL, pnl=Decimal("-12.4"), exit_reason="stop")
     listed = (trade(1), lost, *(trade(at) for at in range(3, number + 1)))[:number]
     made = TradesView(header=header(), trades=listed, total=number, older=None)
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def pnl_line(label: str, total: str | None = "84.2", **changes: object) -> PnlLine:
@@ -277,7 +277,7 @@ def pnl_line(label: str, total: str | None = "84.2", **changes: object) -> PnlLi
         total=None if total is None else Decimal(total),
         trades=3,
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def pnl(**changes: object) -> PnlView:
@@ -296,7 +296,7 @@ def pnl(**changes: object) -> PnlView:
         win_rate=Decimal("0.6"),
         profit_factor=Decimal("1.84"),
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def balance(**changes: object) -> BalanceView:
@@ -321,7 +321,7 @@ def balance(**changes: object) -> BalanceView:
         equity=Decimal("10284.20"),
         incomplete=(),
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def chart(**changes: object) -> ChartView:
@@ -347,7 +347,7 @@ def chart(**changes: object) -> ChartView:
         stop_price=Decimal(66000),
         target_price=Decimal(70000),
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def equity(**changes: object) -> EquityView:
@@ -364,7 +364,7 @@ def equity(**changes: object) -> EquityView:
         drawdown=Decimal("-0.0041"),
         max_drawdown=Decimal("-0.0731"),
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def report(**changes: object) -> DailyReport:
@@ -405,7 +405,7 @@ def report(**changes: object) -> DailyReport:
         incomplete=(),
         is_final=False,
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def health(**changes: object) -> HealthView:
@@ -424,7 +424,7 @@ def health(**changes: object) -> HealthView:
         pending_deliveries=3,
         dead_deliveries=0,
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def strategies(**changes: object) -> StrategiesView:
@@ -449,7 +449,7 @@ def strategies(**changes: object) -> StrategiesView:
             ),
         ),
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def instruments(*names: InstrumentId) -> InstrumentsView:
@@ -466,7 +466,7 @@ def preview_line(held: PositionView, **changes: object) -> PreviewLine:
         fee=Decimal("2.99"),
         pnl=held.unrealized_pnl,
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def preview(*lines: PreviewLine, **changes: object) -> PreviewView:
@@ -476,7 +476,7 @@ def preview(*lines: PreviewLine, **changes: object) -> PreviewView:
         left_alone=("AAPL 10 (unmanaged)",),
         warnings=(),
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def preview_rearm(**changes: object) -> PreviewRearmView:
@@ -488,12 +488,12 @@ def preview_rearm(**changes: object) -> PreviewRearmView:
         runs_that_will_trade=("ema-btc",),
         open_positions=2,
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def outcome(status: OutcomeStatus = OutcomeStatus.DONE, **changes: object) -> Outcome:
     made = Outcome(command_id=CommandId("c1"), status=status, header=header())
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def refused(why: str = "nothing was changed: there is no run called foo") -> Outcome:
@@ -518,7 +518,7 @@ def difference(**changes: object) -> DifferenceView:
         answers=tuple(DifferenceAnswer),
         found_at=NOW - timedelta(minutes=4),
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def sold_by_hand() -> DifferenceView:
@@ -607,7 +607,7 @@ def reconciliation(*found: DifferenceView, **changes: object) -> ReconciliationV
         seconds=0.83,
         result=waiting if found else "all agrees",
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def venue(*found: DifferenceView, **changes: object) -> VenueView:
@@ -623,7 +623,7 @@ def venue(*found: DifferenceView, **changes: object) -> VenueView:
         in_doubt=0,
         reconciliation=reconciliation(*found),
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def venues(*listed: VenueView, **changes: object) -> VenuesView:
@@ -637,4 +637,4 @@ def venues(*listed: VenueView, **changes: object) -> VenuesView:
         reconciliation=reconciliation(header=header()),
     )
     made = VenuesView(header=live_header() if listed else header(), venues=listed or (recorded,))
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)

@@ -101,7 +101,7 @@ def email_settings(box: Sandbox, **changes: object) -> EmailSettings:
         "ca_file": box.certificate.cert_file,
         "timeout_seconds": 5.0,
     }
-    return EmailSettings(**fields | changes)  # type: ignore[arg-type]
+    return EmailSettings(**fields | changes)
 
 
 @asynccontextmanager

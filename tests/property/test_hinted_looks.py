@@ -58,10 +58,10 @@ class World:
         listed = self.venue.fills_since
 
         async def fills_since(since: object, instruments: object = None) -> object:
-            self.asked.append(instruments)  # type: ignore[arg-type]
-            return await listed(since, instruments)  # type: ignore[arg-type]
+            self.asked.append(instruments)
+            return await listed(since, instruments)
 
-        self.venue.fills_since = fills_since  # type: ignore[assignment, method-assign]
+        self.venue.fills_since = fills_since
         self.storage: UnitOfWorkFactory = MemoryStorage().unit_of_work
 
     def engine(self) -> tuple[Desk, EngineService, SimulatedScheduler]:
@@ -156,7 +156,7 @@ async def lived(
     desk, service, _ = world.engine()
     if everything:
         look = service._reconciler._catching_up.look
-        service._reconciler._catching_up.look = lambda **_: look(everything=True)  # type: ignore[method-assign]
+        service._reconciler._catching_up.look = lambda **_: look(everything=True)
     await service.recover()
     balances = {a: total for a, total in desk.ledger.balances().items() if total}
     assert balances == {a: world.venue.held(a) for a in balances}

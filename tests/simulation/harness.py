@@ -34,7 +34,7 @@ class Awaited:
 
         async def call(*args: object, **named: object) -> object:
             answer: Awaitable[object] = method(*args, **named)
-            return self._loop.run_until_complete(answer)  # type: ignore[arg-type]
+            return self._loop.run_until_complete(answer)
 
         return call
 

@@ -164,7 +164,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
                 self._ready.append(turn)
         return True
 
-    def run_until_complete(self, future: Coroutine[Any, Any, T] | asyncio.Future[T]) -> T:  # type: ignore[override]
+    def run_until_complete(self, future: Coroutine[Any, Any, T] | asyncio.Future[T]) -> T:
         """Run until `future` is done.
 
         Raises:
@@ -206,7 +206,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
 
     # --- callbacks ---------------------------------------------------------------------------
 
-    def call_soon(  # type: ignore[override]
+    def call_soon(
         self,
         callback: Callable[..., object],
         *args: Any,
@@ -216,7 +216,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         self._ready.append(turn)
         return turn
 
-    def call_later(  # type: ignore[override]
+    def call_later(
         self,
         delay: float,
         callback: Callable[..., object],
@@ -225,7 +225,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
     ) -> Turn:
         return self.call_at(self._now + delay, callback, *args, context=context)
 
-    def call_at(  # type: ignore[override]
+    def call_at(
         self,
         when: float,
         callback: Callable[..., object],
@@ -250,7 +250,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
     def create_future(self) -> asyncio.Future[Any]:
         return asyncio.Future(loop=self)
 
-    def create_task(  # type: ignore[override]
+    def create_task(
         self,
         coro: Generator[Any, None, T] | Coroutine[Any, Any, T],
         *,
@@ -279,7 +279,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         while self._tasks:  # clean-up may make new ones
             task = self._tasks.pop()
             if not task.done():
-                task._log_destroy_pending = False  # type: ignore[attr-defined]
+                task._log_destroy_pending = False
                 _close(task.get_coro())
         events._set_running_loop(before)
         self._ready[:] = [turn for turn in self._ready if turn.is_world]

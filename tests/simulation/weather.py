@@ -14,7 +14,7 @@ _REQUESTS = ("submit", "cancel", "query", "public")
 
 
 def _rule(name: str, operation: str, effect: Effect, **more: float) -> Rule:
-    return Rule(name=name, operation=operation, effect=effect, **more)  # type: ignore[arg-type]
+    return Rule(name=name, operation=operation, effect=effect, **more)
 
 
 def noise(share: float = 1.0) -> Rules:

@@ -279,7 +279,7 @@ async def _within(awaited: object, seconds: float) -> None:
     """Wait for something, but no longer than that."""
     try:
         async with asyncio.timeout(seconds):
-            await awaited  # type: ignore[misc]
+            await awaited
     except TimeoutError:
         pass
 

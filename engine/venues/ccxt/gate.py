@@ -151,7 +151,7 @@ class Gate:
         except TimeoutError:
             breaker.failed("no answer in time")
             raise
-        except Exception as exc:
+        except Exception as exc:  # raised again: the breaker counts whatever it was
             await self._raised(breaker, exc, began, headers)
             raise
         except BaseException:  # cancelled: it proves nothing

@@ -56,7 +56,7 @@ def watch(client: object) -> None:
             wire.sent, wire.answered, wire.status, wire.text = True, False, None, ""
         try:
             answer = await fetch(url, method, headers, body)
-        except Exception as error:
+        except Exception as error:  # raised again, whatever it was, without the signature
             error.args = tuple(
                 _QUERY.sub("?...", part) if isinstance(part, str) else part for part in error.args
             )

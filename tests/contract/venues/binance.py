@@ -196,7 +196,7 @@ class CcxtHarness:
             async for message in stream:
                 self._messages.put_nowait(message)
         finally:
-            await stream.aclose()  # type: ignore[attr-defined]
+            await stream.aclose()
 
     async def price(self) -> Decimal:
         return self.outside.exchange.data.last_price(self.outside.symbol)

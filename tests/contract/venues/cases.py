@@ -23,7 +23,7 @@ def case(number: int, promise: str, *needs: Need) -> Callable[[T], T]:
 
     def mark(function: T) -> T:
         names = [one.name for one in ENTRANTS if not made.lacks(one.offers)]
-        function.venue_case = made  # type: ignore[attr-defined]
+        function.venue_case = made
         marked: T = pytest.mark.parametrize("market", names, indirect=True)(function)
         return marked
 

@@ -25,7 +25,7 @@ class Outside:
     def fault(self, operation: str, effect: Effect, times: int | None = 1, **more: object) -> None:
         """Let the next request or message of this kind go wrong (`times` None: all)."""
         name = f"{operation} {effect}"
-        rule = Rule(name=name, operation=operation, effect=effect, remaining=times, **more)  # type: ignore[arg-type]
+        rule = Rule(name=name, operation=operation, effect=effect, remaining=times, **more)
         self.exchange.faults.add(rule)
 
     def mend(self) -> None:

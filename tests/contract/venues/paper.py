@@ -81,5 +81,5 @@ class PaperHarness:
 
     async def close(self) -> None:
         if self._stream is not None:
-            await self._stream.aclose()  # type: ignore[attr-defined]
+            await self._stream.aclose()
         await self.venue.close()

@@ -78,5 +78,5 @@ class ReplayHarness:
 
     async def close(self) -> None:
         if self._stream is not None:
-            await self._stream.aclose()  # type: ignore[attr-defined]
+            await self._stream.aclose()
         await self.venue.close()

@@ -89,7 +89,7 @@ def bars_told(market: VenueHarness) -> list[BarsClosed]:
 
 async def outcome(market: VenueHarness, placed: Order) -> OrderReport:
     """Wait until the stream tells an order's end."""
-    return (await market.pump(ended(placed.client_order_id))).report  # type: ignore[union-attr]
+    return (await market.pump(ended(placed.client_order_id))).report
 
 
 async def traded(market: VenueHarness, *orders: Order) -> list[Fill]:

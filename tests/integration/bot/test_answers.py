@@ -103,7 +103,7 @@ async def test_a_verb_becomes_its_command(
         await chat.ask(line)
     (command,) = chat.engine.commands
     assert isinstance(command, kind)
-    assert command.names == names  # type: ignore[attr-defined]
+    assert command.names == names
     assert command.actor.id == f"telegram:{ALEX}"
     assert command.expires_at - command.issued_at == timedelta(seconds=60)
 

@@ -29,7 +29,7 @@ async def at_the_desk(chat: Chat) -> AsyncIterator[LiveDesk]:
     await desk.bar()
     await desk.bar()
     assert desk.held() == 10
-    chat.engine.bus, chat.clock = desk.desk.bus, desk.wall  # type: ignore[assignment]
+    chat.engine.bus, chat.clock = desk.desk.bus, desk.wall
     async with chat.serving():
         await chat.ask("/version")
         yield desk

@@ -39,7 +39,7 @@ class QuickClock:
 @pytest.fixture
 def quick(chat: Chat) -> QuickClock:
     clock = QuickClock(chat.clock)
-    chat.clock = clock  # type: ignore[assignment]
+    chat.clock = clock
     return clock
 
 

@@ -360,7 +360,7 @@ async def test_a_deposit_credited_long_after_its_time_is_booked_and_raises_nothi
     desk.venue.flow(FlowKind.TRANSFER, USDT, D(500), ts_event=desk.wall.now() - timedelta(hours=1))
     desk.venue.outbox.clear()
     await desk.seconds(130)
-    assert [told.amount for told in desk.told(FlowBooked)] == [500]  # type: ignore[attr-defined]
+    assert [told.amount for told in desk.told(FlowBooked)] == [500]
     assert desk.agrees()
     assert not desk.told(DifferenceFound)
 

@@ -92,7 +92,7 @@ class Feed:
 async def feed() -> Feed:
     opened = Feed()
     await opened.open()
-    opened.bench.desk.clock.advance_to(at(60))  # type: ignore[attr-defined]
+    opened.bench.desk.clock.advance_to(at(60))
     return opened
 
 

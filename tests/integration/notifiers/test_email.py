@@ -39,14 +39,14 @@ def channel(settings: EmailSettings, artist: FakeArtist | None = None) -> EmailC
 
 
 async def post(via: Channel, event: object = STOP_MISSING, *, key: str = "k") -> str:
-    (body,) = via.compose(event, Severity.CRITICAL)  # type: ignore[arg-type]
+    (body,) = via.compose(event, Severity.CRITICAL)
     return await via.send("alex@example.org", body, key=key, repeat=False, late_seconds=None)
 
 
 def shape(part: EmailMessage) -> object:
     if not part.is_multipart():
         return part.get_content_type()
-    return [part.get_content_type(), *(shape(child) for child in part.iter_parts())]  # type: ignore[arg-type]
+    return [part.get_content_type(), *(shape(child) for child in part.iter_parts())]
 
 
 async def test_the_report_is_text_html_with_pictures_and_files(box: Sandbox) -> None:
@@ -192,7 +192,7 @@ class _Plain:
         self.mails: list[bytes] = []
 
     async def handle_DATA(self, server: object, session: object, envelope: object) -> str:
-        self.mails.append(envelope.content)  # type: ignore[attr-defined]
+        self.mails.append(envelope.content)
         return "250 OK"
 
 
@@ -202,7 +202,7 @@ async def _plain_server(handler: _Plain, **options: object) -> tuple[object, int
         lambda: SMTP(handler, loop=loop, hostname="plain"),
         "127.0.0.1",
         0,
-        **options,  # type: ignore[arg-type]
+        **options,
     )
     return server, server.sockets[0].getsockname()[1]
 
@@ -217,7 +217,7 @@ async def test_a_server_without_encryption_gets_neither_login_nor_mail() -> None
         with pytest.raises(DeliveryRefused, match=r"lacks what the settings ask for") as raised:
             await post(channel(settings))
     finally:
-        server.close()  # type: ignore[attr-defined]
+        server.close()
     assert raised.value.disable
     assert handler.mails == []
 
@@ -237,7 +237,7 @@ async def test_implicit_tls_and_no_login(tmp_path: Path) -> None:
     try:
         await post(channel(settings))
     finally:
-        server.close()  # type: ignore[attr-defined]
+        server.close()
     assert len(handler.mails) == 1
 
 
@@ -247,12 +247,12 @@ async def test_clear_text_is_for_this_machine_only() -> None:
     fields = {"port": port, "sender": "o@example.org", "recipients": ("a@example.org",)}
     none = SmtpSecurity.NONE
     try:
-        await post(channel(EmailSettings(host="127.0.0.1", security=none, **fields)))  # type: ignore[arg-type]
+        await post(channel(EmailSettings(host="127.0.0.1", security=none, **fields)))
     finally:
-        server.close()  # type: ignore[attr-defined]
+        server.close()
     assert len(handler.mails) == 1
     with pytest.raises(ConfigError, match="clear text"):
-        EmailSettings(host="mail.example.org", security=none, **fields)  # type: ignore[arg-type]
+        EmailSettings(host="mail.example.org", security=none, **fields)
 
 
 def test_every_error_class_of_the_library_is_known() -> None:

@@ -72,7 +72,7 @@ async def main(database: str, url: str, place: str, number: int) -> None:
                 await commit()
                 countdown.reach("after commit")
 
-            unit.commit = dying_commit  # type: ignore[method-assign]
+            unit.commit = dying_commit
             return unit
 
         settings = NtfySettings(base_url=url, topic="outcry")

@@ -35,7 +35,7 @@ def until_message(page: str, text: str) -> str:
     """Ask the page for its chat until a message holds `text`."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        for message in get_json(f"{page}/sandbox/messages")["messages"]:  # type: ignore[attr-defined]
+        for message in get_json(f"{page}/sandbox/messages")["messages"]:
             if text in message.get("text", ""):
                 return str(message["text"])
     raise AssertionError(f"no message with {text!r}")

@@ -74,7 +74,7 @@ class Rehearsal:
 
     def venue(self) -> Mapping[str, object]:
         """What the service knows of the exchange."""
-        [venue] = health(self.port)["venues"]  # type: ignore[misc]
+        [venue] = health(self.port)["venues"]
         assert isinstance(venue, dict)
         return venue
 
@@ -113,7 +113,7 @@ def test_it_trades_soon_and_recovers_from_a_crash(spot: Rehearsal) -> None:
     assert spot.service_pid() != first
     spot.until("restarted after a crash, reconciled with the venue", after=last)
     assert spot.fills() >= before  # the exchange went on meanwhile
-    assert spot.venue()["reconciliation"]["differences"] == []  # type: ignore[index]
+    assert spot.venue()["reconciliation"]["differences"] == []
 
 
 def test_an_unreachable_exchange_shows_and_heals_by_itself(spot: Rehearsal) -> None:
@@ -130,17 +130,17 @@ def test_an_order_whose_answer_is_lost_is_found_and_never_placed_twice(tmp_path:
         spot.outage("answers_lost", on=True)
         spot.until("Bought")  # told although nobody answered
         log = spot.panel()["log"]
-        assert any(line["note"].endswith("lose_reply on submit") for line in log)  # type: ignore[attr-defined]
+        assert any(line["note"].endswith("lose_reply on submit") for line in log)
         spot.outage("answers_lost", on=False)
         spot.until_venue("orders_in_doubt", 0)
         record = spot.panel()["record"]
-        assert record["accepted"] > 0  # type: ignore[index]
-        assert record["twice"] == 0  # type: ignore[index]
+        assert record["accepted"] > 0
+        assert record["twice"] == 0
 
 
 def test_a_manual_trade_is_asked_about_and_a_new_start_is_a_new_exchange(tmp_path: Path) -> None:
     with rehearsal(tmp_path, "linear") as first:
-        assert first.venue()["reconciliation"]["result"] == "all agrees"  # type: ignore[index]
+        assert first.venue()["reconciliation"]["result"] == "all agrees"
         trade = {"do": "manual_trade", "account": "main", "side": "buy", "quantity": "0.01"}
         post_json(f"{first.page}/exchange/control/act", {**trade, "symbol": "BTCUSDT-PERP"})
         first.until("Differs from the venue")

@@ -31,7 +31,7 @@ def test_it_trades_public_prices_with_a_run_for_each_symbol(tmp_path: Path, urls
         assert health(port)["mode"] == "paper"
         assert "speed" not in health(port)  # only recorded prices have one
         deadline = time.monotonic() + 30
-        while not (seen := health(port)["venues"])[0]["connected"]:  # type: ignore[index]
+        while not (seen := health(port)["venues"])[0]["connected"]:
             assert time.monotonic() < deadline, seen
         told = until_message(f"http://127.0.0.1:{port}", "started, reconciled")
         assert "btc: running, eth: running" in told

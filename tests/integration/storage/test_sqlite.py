@@ -29,7 +29,7 @@ def change(database: Path, statement: str, *parameters: object) -> None:
 async def test_every_connection_is_set_up(storage: SqlStorage) -> None:
     async def settings_of(connection: object) -> list[object]:
         return [
-            (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar()  # type: ignore[attr-defined]
+            (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar()
             for name in (
                 *("journal_mode", "synchronous", "busy_timeout", "foreign_keys"),
                 "wal_autocheckpoint",

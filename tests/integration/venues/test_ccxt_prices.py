@@ -124,7 +124,7 @@ async def test_bars_books_and_trades_are_streamed(
     assert kinds >= wanted
     assert prices.vitals().connected
     await heard
-    await stream.aclose()  # type: ignore[attr-defined]
+    await stream.aclose()
 
 
 async def test_without_a_key_nothing_may_be_traded(running: ScriptedVenue, tmp_path: Path) -> None:

@@ -477,7 +477,7 @@ class SimulatedVenue:
 
     def _take(self, message: object) -> None:
         self._last_message_at = self._loop.time()
-        self._inbox.append(message)  # type: ignore[arg-type]  # what `_happened` pushed
+        self._inbox.append(message)  # what `_happened` pushed
         self._wake()
 
     def _wake(self) -> None:

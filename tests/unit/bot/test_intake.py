@@ -227,7 +227,7 @@ async def test_a_full_lane_says_no_except_to_what_must_not_wait() -> None:
     async def note(name: str) -> None:
         done.append(name)
 
-    taken = [lanes.submit(1, lambda name=name: note(name)) for name in "abc"]  # type: ignore[misc]
+    taken = [lanes.submit(1, lambda name=name: note(name)) for name in "abc"]
     assert lanes.submit(1, lambda: note("kill"), always=True)
     await until(lambda: not len(pool))
     assert taken == [True, False, False]

@@ -20,7 +20,7 @@ ASKED_FOR = {"start", "stop", "pause", "resume", "strategies", "status", "positi
 
 def spec(name: str = "x", **changes: object) -> CommandSpec:
     fields = {"summary": "s", "group": "g", "tier": Tier.READ, "handler": info.status}
-    return CommandSpec(name=name, **{**fields, **changes})  # type: ignore[arg-type]
+    return CommandSpec(name=name, **{**fields, **changes})
 
 
 def test_every_command_asked_for_is_there() -> None:

@@ -55,14 +55,14 @@ class RaisingVenue:
 async def test_a_submit_ends_in_a_value_and_what_is_no_refusal_is_a_doubt(
     kind: type[TradingError],
 ) -> None:
-    answer = await submit(RaisingVenue(kind("no")), order())  # type: ignore[arg-type]
+    answer = await submit(RaisingVenue(kind("no")), order())
     assert type(answer) is SUBMITTED.get(kind.__name__, Lost)
 
 
 @pytest.mark.parametrize("kind", EVERY)
 async def test_a_cancel_and_a_look_up_prove_nothing_by_an_error(kind: type[TradingError]) -> None:
     venue = RaisingVenue(kind("no"))
-    assert type(await look_up(venue, order())) is Lost  # type: ignore[arg-type]
-    answer = await cancel(venue, order())  # type: ignore[arg-type]
+    assert type(await look_up(venue, order())) is Lost
+    answer = await cancel(venue, order())
     assert type(answer) is (Deferred if kind is errors.RequestRefused else Lost)
     assert not isinstance(answer, Accepted | Refused)

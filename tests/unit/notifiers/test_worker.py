@@ -288,7 +288,7 @@ async def test_what_is_leased_too_long_is_given_back_unsent(world: World) -> Non
     class Slow(FakeChannel):
         async def send(self, recipient: str, body: str, **rest: object) -> str:
             await world.clock.advance(15)
-            return await FakeChannel.send(self, recipient, body, **rest)  # type: ignore[arg-type]
+            return await FakeChannel.send(self, recipient, body, **rest)
 
     channel = Slow()
     await world.happen(a_fill(), a_denial(), a_breach())

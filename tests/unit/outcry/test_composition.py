@@ -48,7 +48,7 @@ class AnsweringHost:
 
 
 async def planned(signal: Signal, plans: dict[RunId, ExitPlan]) -> ExitPlan | None:
-    host = PlannedExits(AnsweringHost(signal), plans)  # type: ignore[arg-type]
+    host = PlannedExits(AnsweringHost(signal), plans)
     (answer,) = await host.evaluate([RunId("run.a")], [])
     return answer.signals[0].exit_plan
 
@@ -110,7 +110,7 @@ class HaltableEngine:
 
 async def test_a_halt_counts_while_the_event_loop_hangs() -> None:
     engine = HaltableEngine()
-    halts = OutsideHalts(engine)  # type: ignore[arg-type]
+    halts = OutsideHalts(engine)
     halts.listen()
     thread = threading.Thread(target=halts.heard, args=(LATCH,))
     thread.start()
@@ -121,7 +121,7 @@ async def test_a_halt_counts_while_the_event_loop_hangs() -> None:
 
 async def test_a_halt_is_carried_out_once_the_engine_is_ready_and_again_until_stored() -> None:
     engine = HaltableEngine(failures=1)
-    halts = OutsideHalts(engine)  # type: ignore[arg-type]
+    halts = OutsideHalts(engine)
     halts.listen()
     halts.heard(LATCH)
     working = asyncio.create_task(halts.run())
@@ -137,7 +137,7 @@ async def test_a_halt_is_carried_out_once_the_engine_is_ready_and_again_until_st
 
 async def test_a_halt_that_the_engine_made_itself_is_not_carried_out_again() -> None:
     engine = HaltableEngine(latch=LATCH)
-    halts = OutsideHalts(engine)  # type: ignore[arg-type]
+    halts = OutsideHalts(engine)
     halts.listen()
     halts.heard(LATCH)
     engine.ready.set()

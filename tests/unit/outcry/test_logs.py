@@ -49,7 +49,7 @@ def test_no_secret_reaches_the_log(form: str) -> None:
     sink = io.StringIO()
     configure_logs(
         level="debug",
-        form=form,  # type: ignore[arg-type]
+        form=form,
         secrets=[TOKEN, PASSWORD, ""],
         stream=sink,
     )

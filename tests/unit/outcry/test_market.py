@@ -54,17 +54,17 @@ ROWS = "".join(f"2026-01-05T{hour:02}:00:00Z,1,2,1,2,3\n" for hour in range(24))
 
 def test_hours_leave_the_rest_of_the_day_out(tmp_path: Path) -> None:
     settings = settings_with(tmp_path, ROWS, ", hours: '14:00-16:00'")
-    (series,) = recorded_bars(settings)  # type: ignore[arg-type]
+    (series,) = recorded_bars(settings)
     assert [from_ms(int(at)).hour for at in series.timestamp] == [14, 15]
     overnight = settings_with(tmp_path, ROWS, ", hours: '23:00-01:00'")
-    (series,) = recorded_bars(overnight)  # type: ignore[arg-type]
+    (series,) = recorded_bars(overnight)
     assert [from_ms(int(at)).hour for at in series.timestamp] == [0, 23]
 
 
 def test_a_malformed_file_is_one_line_from_the_reader_process(tmp_path: Path) -> None:
     settings = settings_with(tmp_path, "2026-01-05T00:00:00Z,1,2,1,-2,3\n")
     with pytest.raises(DataError, match=r"X\.csv, line 2") as caught:
-        recorded_bars(settings)  # type: ignore[arg-type]
+        recorded_bars(settings)
     assert "\n" not in str(caught.value)
 
 

@@ -46,7 +46,7 @@ class Steady:
 
 
 def restarted(service: object, wall: FakeWallClock, alarms: Alarms) -> Restarted:
-    return Restarted(Edge(name="bot", service=service), wall=wall, alarm=alarms)  # type: ignore[arg-type]
+    return Restarted(Edge(name="bot", service=service), wall=wall, alarm=alarms)
 
 
 async def test_an_edge_that_fails_runs_again_and_the_engine_does_not_notice() -> None:

@@ -29,7 +29,7 @@ _HEADER = a_report().header
 
 def size(png: bytes) -> tuple[int, int]:
     assert png.startswith(b"\x89PNG\r\n\x1a\n")
-    return struct.unpack(">II", png[16:24])  # type: ignore[return-value]
+    return struct.unpack(">II", png[16:24])
 
 
 def a_chart(bars: int = 120, **changes: object) -> ChartView:
@@ -55,7 +55,7 @@ def a_chart(bars: int = 120, **changes: object) -> ChartView:
         stop_price=Decimal("197.29"),
         target_price=Decimal("205"),
     )
-    return replace(view, **changes)  # type: ignore[arg-type]
+    return replace(view, **changes)
 
 
 def an_equity(values: list[int]) -> EquityView:

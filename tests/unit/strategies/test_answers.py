@@ -67,7 +67,7 @@ def test_a_stop_price_joins_the_plan_where_there_is_one() -> None:
     "tag", [list("abcde"), tuple("abcde"), np.array(list("abcde")), np.array(list("abcde"), object)]
 )
 def test_tags_may_differ_by_bar(tag: object) -> None:
-    assert [signal.tag for signal in signals(Targets(ONES, tag=tag))] == list("abcde")  # type: ignore[arg-type]
+    assert [signal.tag for signal in signals(Targets(ONES, tag=tag))] == list("abcde")
 
 
 def test_one_tag_serves_all_bars() -> None:
@@ -75,7 +75,7 @@ def test_one_tag_serves_all_bars() -> None:
 
 
 def test_quantities_and_plain_lists_are_taken() -> None:
-    found = signals(Targets([1, 2, 3, 4, True], unit=TargetUnit.QUANTITY))  # type: ignore[arg-type]
+    found = signals(Targets([1, 2, 3, 4, True], unit=TargetUnit.QUANTITY))
     assert [signal.target for signal in found] == [1, 2, 3, 4, 1]
     assert found[0].unit is TargetUnit.QUANTITY
 
@@ -97,23 +97,23 @@ def test_columns_are_told_bar_by_bar_without_nan() -> None:
         ({"X": Targets(ONES[:4])}, "X: target has length 4; it must be 5, one per bar"),
         ({"X": Targets(np.ones(6))}, "length 6; it must be 5"),
         ({"X": Targets(np.ones((5, 1)))}, "shape (5, 1)"),
-        ({"X": Targets(1.0)}, "shape ()"),  # type: ignore[arg-type]
-        ({"X": Targets(None)}, "shape ()"),  # type: ignore[arg-type]
-        ({"X": Targets(["a"] * 5)}, "use an array of numbers"),  # type: ignore[arg-type]
+        ({"X": Targets(1.0)}, "shape ()"),
+        ({"X": Targets(None)}, "shape ()"),
+        ({"X": Targets(["a"] * 5)}, "use an array of numbers"),
         ({"X": Targets(np.array([1, 1, np.inf, 1, 1]))}, "infinite at bar 2 of 5"),
-        ({"X": Targets(ONES, unit="lots")}, "unit is 'lots'"),  # type: ignore[arg-type]
+        ({"X": Targets(ONES, unit="lots")}, "unit is 'lots'"),
         ({"X": Targets(ONES, tag=["a"])}, "tag has length 1"),
-        ({"X": Targets(ONES, tag=[1] * 5)}, "tag is a list"),  # type: ignore[list-item]
-        ({"X": Targets(ONES, tag=5)}, "tag is a int"),  # type: ignore[arg-type]
+        ({"X": Targets(ONES, tag=[1] * 5)}, "tag is a list"),
+        ({"X": Targets(ONES, tag=5)}, "tag is a int"),
         ({"X": Targets(ONES, stop_price=ONES[:2])}, "stop_price has length 2"),
         ({"X": Targets(ONES, stop_price=ONES * -1)}, "stop_price has a value of zero or less"),
         ({"X": Targets(ONES, stop_price=ONES * np.inf)}, "stop_price is infinite"),
         ({"X": Targets(ONES, limit_price=ONES)}, "limit_price is not run yet"),
         ({"X": Targets(ONES, note="hello")}, "note is not run yet"),
         ({"X": Targets(ONES, columns={"a": ONES[:1]})}, "columns['a'] has length 1"),
-        ({"X": Targets(ONES, columns=5)}, "columns is a int"),  # type: ignore[arg-type]
-        ({"X": Targets(ONES, policy="limit")}, "policy is a str"),  # type: ignore[arg-type]
-        ({"X": Targets(ONES, exit_plan=0.02)}, "exit_plan is a float"),  # type: ignore[arg-type]
+        ({"X": Targets(ONES, columns=5)}, "columns is a int"),
+        ({"X": Targets(ONES, policy="limit")}, "policy is a str"),
+        ({"X": Targets(ONES, exit_plan=0.02)}, "exit_plan is a float"),
     ],
 )
 def test_what_can_not_be_traded_is_refused_and_says_where(answer: object, message: str) -> None:
@@ -128,14 +128,14 @@ D = Decimal
 @pytest.mark.parametrize(
     ("plan", "message"),
     [
-        (ExitPlan(stop=0.02), 'stop is a float; money is exact: use Decimal("0.02")'),  # type: ignore[arg-type]
+        (ExitPlan(stop=0.02), 'stop is a float; money is exact: use Decimal("0.02")'),
         (ExitPlan(stop=D(0)), "stop is 0; it must be above zero"),
         (ExitPlan(trail=D(-1)), "trail is -1"),
         (ExitPlan(stop_price=D("NaN")), "stop_price is NaN"),
         (ExitPlan(max_bars=0), "max_bars is 0"),
         (ExitPlan(stop_limit_offset=D("0.01")), "stop_limit_offset is not run yet"),
-        (ExitPlan(max_bars=1.5), "max_bars is 1.5"),  # type: ignore[arg-type]
-        (ExitPlan(take_profits=(D(1),)), "a tuple of TakeProfit"),  # type: ignore[arg-type]
+        (ExitPlan(max_bars=1.5), "max_bars is 1.5"),
+        (ExitPlan(take_profits=(D(1),)), "a tuple of TakeProfit"),
         (ExitPlan(take_profits=(TakeProfit(distance=D(0)),)), "distance above 0"),
         (
             ExitPlan(take_profits=(TakeProfit(distance=D("0.1"), fraction=D("0.6")),) * 2),
@@ -175,12 +175,12 @@ def test_adjust_may_answer_nothing_or_an_adjustment() -> None:
     ("answer", "message"),
     [
         (0.5, "adjust returned a float; return Adjustment or None"),
-        (Adjustment(target=0.5), "adjust target is a float"),  # type: ignore[arg-type]
+        (Adjustment(target=0.5), "adjust target is a float"),
         (Adjustment(target=D("Infinity")), "adjust target is Infinity"),
-        (Adjustment(tag=1), "unit or tag of the wrong type"),  # type: ignore[arg-type]
+        (Adjustment(tag=1), "unit or tag of the wrong type"),
         (Adjustment(exit_plan=ExitPlan(stop=D(0))), "stop is 0"),
         (Adjustment(memo={"step": 1}), "a memo, which is not kept yet"),
-        (Adjustment(policy=1), "adjust policy is a int"),  # type: ignore[arg-type]
+        (Adjustment(policy=1), "adjust policy is a int"),
     ],
 )
 def test_a_bad_adjustment_is_refused(answer: object, message: str) -> None:

@@ -78,7 +78,7 @@ class Peeks(Strategy):
 
     warmup = 1
 
-    def decide(self, panel):  # type: ignore[no-untyped-def]
+    def decide(self, panel):
         wanted = {}
         for name, bars in panel.bars.items():
             later = np.append(bars.close[1:], bars.close[-1:])
@@ -91,7 +91,7 @@ class UsesTheWhole(Strategy):
 
     warmup = 1
 
-    def decide(self, panel):  # type: ignore[no-untyped-def]
+    def decide(self, panel):
         return {
             name: Targets(np.where(bars.close > bars.close.mean(), 1.0, 0.0), tag="mean")
             for name, bars in panel.bars.items()
@@ -103,7 +103,7 @@ class PeeksByItsStop(Strategy):
 
     warmup = 1
 
-    def decide(self, panel):  # type: ignore[no-untyped-def]
+    def decide(self, panel):
         return {
             name: Targets(np.ones(len(bars)), stop_price=np.full(len(bars), bars.low.min()))
             for name, bars in panel.bars.items()
@@ -116,7 +116,7 @@ class PeeksIntoTheHigherBar(Strategy):
     warmup = 50
     higher_timeframes = ("4h",)
 
-    def decide(self, panel):  # type: ignore[no-untyped-def]
+    def decide(self, panel):
         wanted = {}
         for name, bars in panel.bars.items():
             higher = panel.higher[name, FOUR]
@@ -130,7 +130,7 @@ class WaitsForTheHigherBar(Strategy):
     warmup = 50
     higher_timeframes = ("4h",)
 
-    def decide(self, panel):  # type: ignore[no-untyped-def]
+    def decide(self, panel):
         wanted = {}
         for name, bars in panel.bars.items():
             higher = panel.higher[name, FOUR]
@@ -164,7 +164,7 @@ class TooShort(Strategy):
     def warmup(self) -> int:
         return self.length
 
-    def decide(self, panel):  # type: ignore[no-untyped-def]
+    def decide(self, panel):
         from engine.strategies import indicators as ta
 
         return {

@@ -155,7 +155,7 @@ def test_an_unknown_library_indicator_is_refused() -> None:
     ("length", "warmup", "function"),
     [(20, ta.ema_warmup(20), ta.ema), (14, ta.rsi_warmup(14), ta.rsi)],
 )
-def test_after_the_warm_up_the_seed_no_longer_shows(length: int, warmup: int, function) -> None:  # type: ignore[no-untyped-def]
+def test_after_the_warm_up_the_seed_no_longer_shows(length: int, warmup: int, function) -> None:
     close = walk(count=4 * warmup).close
     np.testing.assert_allclose(
         function(close[-warmup:], length)[-1], function(close, length)[-1], rtol=1e-10

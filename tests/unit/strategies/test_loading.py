@@ -16,7 +16,7 @@ from tests.unit.strategies.conftest import Write
 GOOD = "class Mine(Strategy):\n    warmup = 3\n    def decide(self, panel): return {}\n"
 
 
-def load(folder: Path, name: str = "mine", loader: Loader | None = None):  # type: ignore[no-untyped-def]
+def load(folder: Path, name: str = "mine", loader: Loader | None = None):
     return (loader or Loader()).load(Registry(folder).find(name))
 
 

@@ -36,7 +36,7 @@ from tests.sandbox.exchange.core.worlds import (
 
 def refused(call: object) -> RejectReason:
     with pytest.raises(Reject) as caught:
-        call()  # type: ignore[operator]
+        call()
     return caught.value.reason
 
 

@@ -228,7 +228,7 @@ async def test_good_till_date_goes_out_as_good_till_cancelled(desk: Desk) -> Non
 
 
 async def test_a_connection_that_is_refused_sent_nothing(desk: Desk) -> None:
-    refused = aiohttp.ClientConnectorError(None, OSError(111, "refused"))  # type: ignore[arg-type]
+    refused = aiohttp.ClientConnectorError(None, OSError(111, "refused"))
     desk.network.answers["POST /api/v3/order"] = refused
     with pytest.raises(RequestRefused, match="can't be reached"):
         await desk.venue.submit_order(desk.order())

@@ -18,6 +18,6 @@ def unreadable(row: object, at: object) -> None:
 
 async def test_an_order_that_can_not_be_read_proves_nothing() -> None:
     access = SimpleNamespace(name="binance", parser=SimpleNamespace(order=unreadable))
-    lookup = Lookup(access, None, None, Matches(), timedelta(seconds=5))  # type: ignore[arg-type]
+    lookup = Lookup(access, None, None, Matches(), timedelta(seconds=5))
     with pytest.raises(VenueUnavailable, match="the answer can't be read"):
         await lookup.followed(order(), {})

@@ -45,7 +45,7 @@ async def listing(tmp_path: Path) -> Any:
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.http = f"http://127.0.0.1:{runner.addresses[0][1]}"  # type: ignore[attr-defined]
+    made.http = f"http://127.0.0.1:{runner.addresses[0][1]}"
     yield made
     await runner.cleanup()
 

@@ -310,7 +310,7 @@ def every_kind() -> Iterator[tuple[str, MarketKind]]:
 @pytest.mark.parametrize(("exchange", "kind"), list(every_kind()))
 def test_every_exchange_has_quirks_that_hold_together(exchange: str, kind: MarketKind) -> None:
     made = connected(settings_for(exchange, kind), ScriptedNetwork())
-    quirks = quirks_of(exchange, kind, made.client)  # type: ignore[arg-type]
+    quirks = quirks_of(exchange, kind, made.client)
     assert quirks == made.quirks
     for source in quirks.flows:
         assert callable(getattr(made.client, source.method))

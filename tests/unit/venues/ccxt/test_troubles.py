@@ -196,7 +196,7 @@ def caused(error: Exception, cause: BaseException) -> Exception:
 
 
 def test_no_connection_means_nothing_was_sent() -> None:
-    refused = aiohttp.ClientConnectorError(None, OSError(111, "refused"))  # type: ignore[arg-type]
+    refused = aiohttp.ClientConnectorError(None, OSError(111, "refused"))
     error = caused(ERRORS.ExchangeNotAvailable("binance POST"), refused)
     assert became(error, Wire(sent=True), Operation.SUBMIT) is RequestRefused
     slow = caused(ERRORS.RequestTimeout("x"), aiohttp.ConnectionTimeoutError())

@@ -202,7 +202,7 @@ class World:
         self.wall = FakeWallClock()
         self.client = client or FakePro()
         self.client.now = self.wall.monotonic
-        self.tap = Tap(self.client, wall=self.wall, faults=(LibraryError,))  # type: ignore[arg-type]
+        self.tap = Tap(self.client, wall=self.wall, faults=(LibraryError,))
         self.tap.attach(10.0)
         self.told: list[Any] = []
         self.link = Link(venue="Fake", tell=self.told.append, wall=self.wall)

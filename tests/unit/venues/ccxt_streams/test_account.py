@@ -42,7 +42,7 @@ class AccountWorld(World):
         super().__init__(client)
         self.rest = rest or RestAccount()
         self.lane = AccountLane(
-            client=self.client,  # type: ignore[arg-type]
+            client=self.client,
             queries=self.rest,
             reader=Reader(),
             quirks=quirks or stream_quirks("binance", "linear"),
@@ -219,7 +219,7 @@ async def test_a_break_while_it_is_asked_for_what_was_missed_begins_anew(
         await answers.wait()
         return await ask()
 
-    world.rest.open_orders = slow  # type: ignore[method-assign]
+    world.rest.open_orders = slow
     world.client.drop()
     await world.wall.advance(1)
     world.client.drop()

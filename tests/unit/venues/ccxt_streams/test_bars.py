@@ -44,8 +44,8 @@ class BarWorld(World):
         layout = stream_quirks("binance", "spot").klines if flagged else None
         self.lane = BarLane(
             series,
-            client=self.client,  # type: ignore[arg-type]
-            source=finality(self.client, layout, series),  # type: ignore[arg-type]
+            client=self.client,
+            source=finality(self.client, layout, series),
             last_bar=self.rest.last,
             venue_now=self.wall.now,
             emit=self.told.append,
@@ -348,13 +348,13 @@ async def test_many_markets_are_watched_in_groups() -> None:
         groups.append(len(pairs))
         await asyncio.Event().wait()
 
-    client.watch_ohlcv_for_symbols = watch  # type: ignore[assignment, method-assign]
+    client.watch_ohlcv_for_symbols = watch
     async with World(client, per_watch=100) as world:
         series = [(InstrumentId(f"A{number}/USDT"), MINUTE) for number in range(230)]
         lane = BarLane(
             series,
-            client=client,  # type: ignore[arg-type]
-            source=finality(client, None, series),  # type: ignore[arg-type]
+            client=client,
+            source=finality(client, None, series),
             last_bar=RestHistory().last,
             venue_now=world.wall.now,
             emit=world.told.append,

@@ -182,21 +182,21 @@ class Whole:
         self.quirks = stream_quirks("binance", "linear")
 
     def tap(self, client: FakePro) -> Tap:
-        return Tap(client, wall=self.wall, faults=(LibraryError,))  # type: ignore[arg-type]
+        return Tap(client, wall=self.wall, faults=(LibraryError,))
 
     def market_side(self) -> MarketSide:
         return MarketSide(
-            client=self.prices,  # type: ignore[arg-type]
+            client=self.prices,
             tap=self.tap(self.prices),
             quirks=self.quirks,
             last_bar=self.history.last,
-            ask_book=None,  # type: ignore[arg-type]
+            ask_book=None,
             venue_now=self.wall.now,
         )
 
     def venue(self) -> Feed[Any]:
         account = AccountSide(
-            client=self.private,  # type: ignore[arg-type]
+            client=self.private,
             tap=self.tap(self.private),
             quirks=self.quirks,
             queries=self.rest,
@@ -237,7 +237,7 @@ async def test_a_programming_error_in_a_stream_reaches_the_consumer() -> None:
     async def broken(*given: object) -> None:
         raise ZeroDivisionError("bug")
 
-    whole.history.last = broken  # type: ignore[assignment, method-assign]
+    whole.history.last = broken
     told = asyncio.ensure_future(anext(whole.venue()))
     await whole.wall.advance(63)
     with pytest.raises(ExceptionGroup) as caught:
@@ -255,7 +255,7 @@ async def test_the_librarys_own_stumbling_is_a_break_and_not_the_end() -> None:
             raise stumbles.pop()
         return await watch(*given)
 
-    whole.prices.watch_ohlcv_for_symbols = stumbling  # type: ignore[method-assign]
+    whole.prices.watch_ohlcv_for_symbols = stumbling
     feed = whole.venue()
     assert (await anext(feed)).connected is False
     await whole.wall.advance(20)
@@ -286,5 +286,5 @@ async def test_books_and_trades_of_all_markets_are_told_and_each_once() -> None:
 async def test_text_numbers_of_a_book_are_made_sortable_for_the_library() -> None:
     client = FakePro()
     client.parse_order_book_bids_asks = lambda levels: [["9", "1"], ["10.5", "2"]]
-    Tap(client, wall=FakeWallClock(), faults=()).attach(10)  # type: ignore[arg-type]
+    Tap(client, wall=FakeWallClock(), faults=()).attach(10)
     assert client.parse_order_book_bids_asks([]) == [[9.0, 1.0], [10.5, 2.0]]

@@ -63,8 +63,10 @@ class Exits:
     def style(self, key: PlanKey) -> ExitStyle:
         """Return how the exits of one position get along now."""
         desk = self._desk
-        net = desk.ledger.net_quantity(key[1])
-        return style_of(desk.venue.capabilities.exits, self._closable(key), net)
+        offered = desk.venue.capabilities.exits
+        if offered is not ExitStyle.SIDE_BY_SIDE:  # whatever is held; asked ten times an exit
+            return offered
+        return style_of(offered, self._closable(key), desk.ledger.net_quantity(key[1]))
 
     def is_backed(self, key: PlanKey) -> bool:
         """Tell whether the venue's net is behind the position, where reduce-only needs it."""

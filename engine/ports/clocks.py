@@ -4,6 +4,7 @@ from collections.abc import (
     Awaitable,
     Callable,
 )
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
@@ -33,6 +34,13 @@ class WallClock(Clock, Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Wait; returns at once for zero or less."""
+        ...
+
+    def timeout(self, seconds: float) -> AbstractAsyncContextManager[object]:
+        """Let what is awaited inside take so long; then it is cancelled.
+
+        Entering or leaving it makes no task. It raises TimeoutError where time was up.
+        """
         ...
 
 

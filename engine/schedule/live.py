@@ -37,6 +37,9 @@ class SystemWallClock:
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(seconds, 0))
 
+    def timeout(self, seconds: float) -> asyncio.Timeout:
+        return asyncio.timeout(seconds)
+
 
 class LiveMarketClock:
     """Market time of live and paper trading: it is wall time."""

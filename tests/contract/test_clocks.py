@@ -58,6 +58,40 @@ async def test_a_sleep_can_be_cancelled(wall: WallClock) -> None:
         await task
 
 
+async def test_what_is_done_in_time_is_not_cut_off(wall: WallClock) -> None:
+    async with wall.timeout(3600):
+        await asyncio.sleep(0)
+
+
+async def test_what_takes_too_long_is_cut_off(wall: WallClock) -> None:
+    never = asyncio.get_running_loop().create_future()
+
+    async def wait() -> None:
+        async with wall.timeout(0.01):
+            await never
+
+    waiting = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    if isinstance(wall, FakeWallClock):
+        await wall.advance(0.01)
+    with pytest.raises(TimeoutError):
+        await waiting
+    assert never.cancelled()
+
+
+async def test_a_time_out_lets_an_end_from_outside_through(wall: WallClock) -> None:
+    async def wait() -> None:
+        async with wall.timeout(3600):
+            await asyncio.get_running_loop().create_future()
+
+    waiting = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
 def test_the_monotonic_clock_never_steps_back(wall: WallClock) -> None:
     readings = [wall.monotonic() for _ in range(100)]
     assert readings == sorted(readings)

@@ -1,11 +1,36 @@
 """A wall clock that a test moves."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
+from typing import Protocol
 
 START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+
+
+class Sleeper(Protocol):
+    """What knows how to wait."""
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+@asynccontextmanager
+async def timed_out(clock: Sleeper, seconds: float) -> AsyncIterator[None]:
+    """A time-out by the `sleep` of a clock that is not the loop's."""
+    async with asyncio.timeout(None) as limit:
+
+        async def expire() -> None:
+            await clock.sleep(seconds)
+            limit.reschedule(0.0)  # long ago, by the loop's clock
+
+        timer = asyncio.create_task(expire())
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 class FakeWallClock:
@@ -32,6 +57,9 @@ class FakeWallClock:
         heappush(self._sleepers, (self._elapsed + seconds, next(self._numbers), woken))
         self._changed.set()
         await woken
+
+    def timeout(self, seconds: float) -> AbstractAsyncContextManager[None]:
+        return timed_out(self, seconds)
 
     @property
     def sleeping(self) -> int:

@@ -49,6 +49,9 @@ class VirtualClock:
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(seconds, 0))
 
+    def timeout(self, seconds: float) -> asyncio.Timeout:
+        return asyncio.timeout(seconds)
+
 
 class _Wake(NamedTuple):
     due: datetime

@@ -147,7 +147,7 @@ class Gate:
         headers: dict[str, str] = {}
         try:
             sent = self._sent(request, headers)
-            answer = await within(self._wall, seconds, sent, name=endpoint)
+            answer = await within(self._wall, seconds, sent)
         except TimeoutError:
             breaker.failed("no answer in time")
             raise

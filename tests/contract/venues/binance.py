@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -26,6 +26,7 @@ from engine.venues.ccxt.settings import CcxtSettings, Credentials, MarketKind
 from engine.venues.ccxt.venue import CcxtVenue
 from sandbox.exchange.core import Liquidity, linear, spot
 from tests.contract.venues.outside import Outside
+from tests.fakes.clocks import timed_out
 from tests.fakes.exchange import ACCOUNT as HOLDER
 from tests.fakes.exchange import KEY, SECRET, ScriptedVenue, scripted_exchange
 from tests.fakes.markets import ACCOUNT, MINUTE
@@ -59,6 +60,9 @@ class ExchangeWall:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+    def timeout(self, seconds: float) -> AbstractAsyncContextManager[None]:
+        return timed_out(self, seconds)
 
 
 class QuickWall(ExchangeWall):

@@ -67,14 +67,17 @@ class BarLane:
         self._next: dict[Series, datetime] = dict.fromkeys(series, venue_now())  # its start
         self._asked: dict[Series, int] = dict.fromkeys(series, 0)
         self._missed: dict[Series, int] = dict.fromkeys(series, 0)
+        self._parts: list[str] = []  # that are watched
 
     async def run(self) -> None:
         """Work until cancelled."""
         now = self._venue_now()
         for series in self._next:
             self._next[series] = bar_start(now, series[1])
+        watches = self._watches()
+        self._parts = [part for part, _ in watches]
         await watched(
-            self._watches(),
+            watches,
             self._frame,
             self._around,
             self._barrier.run(),
@@ -97,9 +100,15 @@ class BarLane:
             ]
         return []
 
-    def _frame(self, message: object) -> None:
-        for bar in self._source.final(message):
+    def _frame(self, message: object) -> bool | None:
+        bars = self._source.final(message)
+        for bar in bars or ():
             self._take(bar)
+        return None if bars is None else self._is_up()
+
+    def _is_up(self) -> bool:
+        """Tell whether the library has seen a frame of every watch, as each of them waits for."""
+        return all(self._around.link.up_for(part) is not None for part in self._parts)
 
     def _take(self, bar: Bar) -> bool:
         """Hand a final bar on, unless it was already or can't be."""
@@ -158,7 +167,7 @@ class BarLane:
 
     def _judge_stream(self, series: Series, bar: Bar) -> None:
         """Cut a stream that did not tell of a bar in which there were trades."""
-        up_for = [self._around.link.up_for(part) for part, _ in self._watches()]
+        up_for = [self._around.link.up_for(part) for part in self._parts]
         age = (self._venue_now() - bar.timestamp).total_seconds()
         if not up_for or any(up is None or up < age for up in up_for):
             return  # it was not up for the whole bar

@@ -25,8 +25,11 @@ class Finality(Protocol):
     early: bool
     touched: dict[Series, datetime]
 
-    def final(self, message: object) -> list[Bar]:
-        """Return the bars that this frame makes final; forming ones never leave."""
+    def final(self, message: object) -> list[Bar] | None:
+        """Return the bars that this frame makes final; forming ones never leave.
+
+        None: it tells of none of these series.
+        """
         ...
 
 
@@ -59,12 +62,13 @@ class Flagged:
         self._layout = layout
         self._ids = ids
 
-    def final(self, message: object) -> list[Bar]:
-        found = []
+    def final(self, message: object) -> list[Bar] | None:
+        found: list[Bar] | None = None
         for kline in self._layout.read(message):
             series = self._ids.get((kline.market_id, kline.interval))
             if series is None:
                 continue
+            found = found or []
             self.touched[series] = start = from_ms(kline.start_ms)
             if kline.closed:
                 bar = _bar(series, start, [as_decimal(text) for text in kline.amounts])

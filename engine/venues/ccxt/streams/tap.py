@@ -15,7 +15,9 @@ from engine.ports import WallClock
 from engine.venues.ccxt.streams.library import Socket, StreamClient
 from engine.venues.ccxt.streams.tasks import StreamCut
 
-Listener = Callable[[object], None]
+# Reads a frame. One that does so before the library says whether that need not read it any more;
+# None: the frame is none of its own.
+Listener = Callable[[object], bool | None]
 
 _log = structlog.get_logger(__name__)
 
@@ -72,7 +74,11 @@ class Tap:
             setattr(client, name, _with_floats(client, getattr(client, name)))
 
     def listen(self, listener: Listener, *, early: bool) -> None:
-        """Call `listener` with each frame, before (`early`) or after the library has read it."""
+        """Call `listener` with each frame, before (`early`) or after the library has read it.
+
+        A frame that early ones want kept from the library, and none of them wants read, ends here:
+        what the library makes of it takes as long as all the rest does.
+        """
         (self._early if early else self._late).append(listener)
 
     def on_connection(self, listener: Callable[[], None]) -> None:
@@ -138,8 +144,9 @@ class Tap:
     def _frame(self, socket: Socket, message: object) -> None:
         self._last_frame = self._wall.monotonic()
         self.last_message_at = self._wall.now()
-        for listener in self._early:
-            listener(message)
+        wants = [listener(message) for listener in self._early]
+        if True in wants and False not in wants:
+            return
         self._handle(socket, message)
         for listener in self._late:
             listener(message)

@@ -116,7 +116,7 @@ class Watching:
         while True:
             seconds = around.policy.watch if self._works else around.policy.connect
             try:
-                await within(around.wall, seconds, self._watch(), name=self._part)
+                await within(around.wall, seconds, self._watch())
             except TimeoutError:
                 await self._silent()
             except around.tap.faults as exc:

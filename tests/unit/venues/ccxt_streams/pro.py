@@ -89,6 +89,7 @@ class FakePro:
         self.now: Callable[[], float] = lambda: 0.0
         self.asked: list[float] = []  # when something was watched
         self.dials = 0
+        self.handled: list[object] = []  # frames that came as far as the library
         self.refusing: Exception | None = None
         self.handle_message = self._handle
         self.client = self._client
@@ -109,6 +110,7 @@ class FakePro:
     def _handle(self, socket: FakeSocket, message: object) -> None:
         if not isinstance(message, dict):
             raise TypeError("not a message")
+        self.handled.append(message)
         if "order" in message:
             self.orders = _moved_to_end(self.orders or [], message["order"])
         if "trade" in message:

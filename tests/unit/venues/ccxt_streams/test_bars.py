@@ -90,6 +90,45 @@ async def test_a_flagged_bar_is_handed_on_in_the_step_its_frame_arrives(world: B
     assert world.rest.asked == []
 
 
+async def test_the_library_reads_no_bars_but_those_its_watches_wait_for(world: BarWorld) -> None:
+    first, second = (kline(START, closed=False, market=f"{name}USDT") for name in ("BTC", "ETH"))
+    world.client.send(first)
+    await world.settle()
+    world.client.send(second, note := {"id": 1, "result": None})
+    await world.settle()
+    assert world.client.handled == [first, note]
+    world.client.drop()
+    await world.wall.advance(1)
+    world.client.send(second)
+    await world.settle()
+    assert world.client.handled == [first, note, second]
+    assert world.connections() == [False, True]
+
+
+async def test_bars_of_others_are_left_to_the_library(world: BarWorld) -> None:
+    world.client.send(kline(START, closed=False))
+    await world.settle()
+    world.client.send(other := kline(START, closed=False, market="SOLUSDT"))
+    assert world.client.handled[-1] == other
+
+
+async def test_of_two_lanes_none_keeps_from_the_library_what_the_other_waits_for(
+    world: BarWorld,
+) -> None:
+    world.client.send(frame := kline(START, closed=False))
+    await world.settle()
+    waits: list[object] = []
+
+    def not_up_yet(message: object) -> bool:
+        waits.append(message)
+        return False
+
+    world.tap.listen(not_up_yet, early=True)
+    world.client.send(frame)
+    assert world.client.handled == [frame, frame]
+    assert waits == [frame]
+
+
 async def test_forming_bars_never_leave(world: BarWorld) -> None:
     world.client.send(*(kline(START, close=f"10{n}.0", closed=False) for n in range(2)))
     await world.wall.advance(59)

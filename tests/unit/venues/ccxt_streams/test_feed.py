@@ -137,7 +137,7 @@ async def test_what_the_library_cancels_is_a_cut_and_not_our_end() -> None:
     async def wait() -> None:
         await future
 
-    waiting = asyncio.ensure_future(within(FakeWallClock(), 60, wait(), name="x"))
+    waiting = asyncio.ensure_future(within(FakeWallClock(), 60, wait()))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     future.cancel()
@@ -151,7 +151,7 @@ async def test_our_own_end_ends_what_was_waited_for() -> None:
     async def wait() -> None:
         await future
 
-    waiting = asyncio.ensure_future(within(FakeWallClock(), 60, wait(), name="x"))
+    waiting = asyncio.ensure_future(within(FakeWallClock(), 60, wait()))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     waiting.cancel()

@@ -1,18 +1,20 @@
 """Saves that nobody reads in between, as whole transactions: each in one step of a thread.
 
 A hop to a thread and back costs more than SQLite itself does. A transaction that only saves, as
-the commit of a bar close's intents does, makes one of them instead of one for each statement.
+the commit of a bar close's intents does, makes one of them instead of one for each statement. It
+goes to the driver itself: of SQLAlchemy it needs the SQL and the types of the columns, both the
+same each time, and all else that SQLAlchemy does for a statement takes longer than SQLite does.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, create_engine, event
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Table
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.dml import Insert
 
 from engine.storage.sql.mapping import Values
@@ -21,21 +23,52 @@ T = TypeVar("T")
 
 Batches = Mapping[Insert, Sequence[Values]]
 
+_DIALECT = sqlite.dialect()
+
+
+class _Compiled:
+    """An insert as the driver takes it.
+
+    Attributes:
+        sql: With a question mark for each of the columns.
+    """
+
+    def __init__(self, statement: Insert, columns: Iterable[str]) -> None:
+        """Compile it for rows of these columns."""
+        compiled = statement.compile(dialect=_DIALECT, column_keys=list(columns))
+        self.sql = compiled.string
+        self._stored = [
+            (name, compiled.binds[name].type.dialect_impl(_DIALECT).bind_processor(_DIALECT))
+            for name in compiled.positiontup or ()
+        ]
+
+    def rows(self, rows: Iterable[Values]) -> list[list[Any]]:
+        """Return what the driver stores of each row.
+
+        Raises:
+            ValueError, TypeError: A column refuses a value.
+        """
+        return [
+            [row[name] if stored is None else stored(row[name]) for name, stored in self._stored]
+            for row in rows
+        ]
+
 
 class Saver:
-    """A SQLite connection with a thread of its own; whoever calls holds the right to write."""
+    """A SQLite connection with a thread of its own; whoever calls holds the right to write.
 
-    def __init__(self, url: URL, set_up: Callable[..., None]) -> None:
-        """Store the file's address and what sets up each new connection; nothing is opened yet."""
-        self._engine = create_engine(
-            url.set(drivername="sqlite"),
-            isolation_level="AUTOCOMMIT",
-            skip_autocommit_rollback=True,
-            pool_reset_on_return=None,
-        )
-        event.listen(self._engine, "connect", set_up)
+    Args:
+        path: The database file.
+        set_up: Sets up each new connection.
+    """
+
+    def __init__(self, path: str, set_up: Callable[[sqlite3.Connection], None]) -> None:
+        """Store what is given; nothing is opened yet."""
+        self._path = path
+        self._set_up = set_up
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="saver")
-        self._connection: Connection | None = None
+        self._connection: sqlite3.Connection | None = None
+        self._compiled: dict[Insert, _Compiled] = {}
 
     async def open(self, statements: Mapping[Table, Insert]) -> None:
         """Connect, and have these statements ready before the first save needs them.
@@ -47,7 +80,7 @@ class Saver:
     def save(self, batches: Batches) -> asyncio.Future[None]:
         """Begin to make them durable, all or none; it goes on when nobody waits any more.
 
-        The future raises what SQLAlchemy and the driver do.
+        The future raises what the driver does, and what the columns' types do.
         """
         return self._begun(self._save, batches)
 
@@ -62,41 +95,48 @@ class Saver:
     # --- in the thread -----------------------------------------------------------------------
 
     def _prepare(self, statements: Mapping[Table, Insert]) -> None:
-        """Run each with rows of nothing while the connection may not write; it stays prepared."""
+        """Run each with a row of nothing while the connection may not write; it stays prepared."""
         connection = self._opened()
-        connection.exec_driver_sql("PRAGMA query_only=ON")
+        connection.execute("PRAGMA query_only=ON")
         for table, statement in statements.items():
             nothing = {column.name: None for column in table.columns if column.name != "seq"}
-            for rows in ([nothing], [nothing, nothing]):  # built apart for one and for several
-                with suppress(DBAPIError):  # refused, as it is meant to be
-                    connection.execute(statement, rows)
-        connection.exec_driver_sql("PRAGMA query_only=OFF")
+            with suppress(sqlite3.Error):  # refused, as it is meant to be
+                self._run(connection, statement, [nothing])
+        connection.execute("PRAGMA query_only=OFF")
 
-    def _opened(self) -> Connection:
+    def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._connection = self._engine.connect()
+            # No transaction but those that `_save` begins.
+            connection = sqlite3.connect(self._path, isolation_level=None)
+            try:
+                self._set_up(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
         return self._connection
 
     def _save(self, batches: Batches) -> None:
         connection = self._opened()
         try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            connection.execute("BEGIN IMMEDIATE")
             for statement, rows in batches.items():
-                connection.execute(statement, rows)
-            connection.exec_driver_sql("COMMIT")
+                self._run(connection, statement, rows)
+            connection.execute("COMMIT")
         except BaseException:
-            self._drop()  # whatever it was: a connection whose state is in doubt is not used again
+            self._close()  # whatever it was: a connection whose state is in doubt is not used again
             raise
 
-    def _drop(self) -> None:
-        """Give the connection up; closing it undoes what was not committed."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.invalidate()
-            connection.close()
+    def _run(
+        self, connection: sqlite3.Connection, statement: Insert, rows: Sequence[Values]
+    ) -> None:
+        compiled = self._compiled.get(statement)
+        if compiled is None:  # the rows of a table all have the same columns
+            compiled = self._compiled[statement] = _Compiled(statement, rows[0])
+        connection.executemany(compiled.sql, compiled.rows(rows))
 
     def _close(self) -> None:
+        """Close the connection, which undoes what was not committed."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
-        self._engine.dispose()

@@ -74,7 +74,7 @@ class SqlStorage:
         )
         if self._is_sqlite:
             event.listen(self._engine.sync_engine, "connect", _set_pragmas)
-            self.saver = Saver(self._url, _set_pragmas)
+            self.saver = Saver(self.place, _execute_pragmas)
             self._checkpoints = Checkpoints(self.place, _execute_pragmas)
         try:
             with storage_errors(self.place):

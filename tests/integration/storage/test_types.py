@@ -1,6 +1,7 @@
 """Column types on SQLite, down to what lies in the file."""
 
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -9,9 +10,20 @@ from typing import Any
 import pytest
 from sqlalchemy.dialects import postgresql, sqlite
 
+from engine.ports import UnitOfWork
 from engine.storage.sql.storage import SqlStorage
 from engine.storage.sql.types import Money
-from tests.fakes.records import ACCOUNT, mark, order
+from tests.fakes.records import (
+    ACCOUNT,
+    account,
+    exit_plan,
+    job,
+    latch,
+    mark,
+    order,
+    run,
+    service_mark,
+)
 
 SQLITE, POSTGRESQL = sqlite.dialect(), postgresql.dialect()
 
@@ -83,3 +95,45 @@ async def test_the_file_holds_text_for_money_and_utc_for_instants(
     ).fetchone()
     connection.close()
     assert row == ("text", "0.1", None, "2026-01-05 12:00:00.000000")
+
+
+async def _save_all(uow: UnitOfWork) -> None:
+    await uow.accounts.save(account())
+    await uow.latches.save(latch())
+    await uow.runs.save(run())
+    for number in (1, 2):
+        await uow.orders.save(order(number))
+    await uow.exit_plans.save(exit_plan())
+    await uow.jobs.save(job())
+    await uow.service_marks.save(service_mark())
+    await uow.cursors.set("bot", 7)
+
+
+def _content(database: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Return every row of every table that is saved to, each value with the type it lies in."""
+    found = {}
+    tables = "accounts latches runs orders exit_plans jobs service_marks cursors"
+    with closing(sqlite3.connect(database)) as connection:
+        for table in tables.split():
+            names = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+            columns = ", ".join(f"{name}, typeof({name})" for name in names)
+            found[table] = connection.execute(f"SELECT {columns} FROM {table}").fetchall()  # noqa: S608 - names of ours
+    return found
+
+
+async def test_what_is_saved_lies_in_the_file_alike_whichever_way_it_went(
+    storage: SqlStorage, database: Path
+) -> None:
+    async with storage.unit_of_work() as uow:
+        await _save_all(uow)
+        await uow.commit()  # at once, as nothing was read or written before
+    at_once = _content(database)
+    assert all(at_once.values())
+    with closing(sqlite3.connect(database)) as connection, connection:
+        for table in at_once:
+            connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
+    async with storage.unit_of_work() as uow:
+        await uow.slots.claim("a", "write")  # from here on statement by statement
+        await _save_all(uow)
+        await uow.commit()
+    assert _content(database) == at_once

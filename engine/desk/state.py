@@ -282,8 +282,11 @@ class Desk:
             ts_recorded=self.wall.now(),
         )
 
-    async def commit(self, changes: Changes) -> None:
+    async def commit(self, changes: Changes, meanwhile: Callable[[], None] | None = None) -> None:
         """Store the changes in one transaction, apply them, and wake the listeners.
+
+        Args:
+            meanwhile: As in `UnitOfWork.commit`.
 
         Raises:
             StorageError: Nothing was stored; the engine stops (memory may be ahead of it).
@@ -293,7 +296,7 @@ class Desk:
         if self.failure is not None:
             raise self.failure
         try:
-            await self._store(changes)
+            await self._store(changes, meanwhile)
         except StorageError as exc:
             self.failure = exc
             asyncio.get_running_loop().call_soon(self._tell_failure)
@@ -306,7 +309,7 @@ class Desk:
         if self.on_failure is not None:
             self.on_failure()
 
-    async def _store(self, changes: Changes) -> None:
+    async def _store(self, changes: Changes, meanwhile: Callable[[], None] | None) -> None:
         async with self.storage() as uow:
             for order in changes.orders.values():
                 await uow.orders.save(order)
@@ -325,7 +328,7 @@ class Desk:
                 await uow.reconciliations.save(changes.reconciliation)
             for event in changes.events:
                 await uow.events.add(event)
-            await uow.commit()
+            await uow.commit(meanwhile)
 
     def note_newest(self, bar: Bar) -> bool:
         """Note a bar that the strategies have; False where a newer one, or the same, is known."""

@@ -4,6 +4,7 @@ from collections.abc import Container, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 from engine.desk.closing import at_most, closable
 from engine.desk.state import Changes, Desk
@@ -122,20 +123,21 @@ class BarCloses:
         stale: list[Order] = []
         ready: list[Order] = []
         protective: list[ProtectiveOrders] = []
-        async with desk.section:
-            changes = Changes()
-            for evaluation in evaluations:
-                for instrument_id, adjustment in evaluation.adjustments:
-                    protective += self._replan(
-                        evaluation.run_id, instrument_id, adjustment, changes
-                    )
-                for signal, adjusts in self._signals(evaluation):
-                    orders, old = self._decide(signal, changes, adjusts=adjusts)
-                    ready += orders
-                    stale += old
-            self._orders.withdraw(stale, changes)
-            await desk.commit(changes)
-        await self._send(ready, stale)
+        with desk.venue.preparation() as prepare:
+            async with desk.section:
+                changes = Changes()
+                for evaluation in evaluations:
+                    for instrument_id, adjustment in evaluation.adjustments:
+                        protective += self._replan(
+                            evaluation.run_id, instrument_id, adjustment, changes
+                        )
+                    for signal, adjusts in self._signals(evaluation):
+                        orders, old = self._decide(signal, changes, adjusts=adjusts)
+                        ready += orders
+                        stale += old
+                self._orders.withdraw(stale, changes)
+                await desk.commit(changes, meanwhile=partial(prepare, ready))
+            await self._send(ready, stale)
         await together(desk, self._protection.carry_out, protective)
         for evaluation in evaluations:
             if evaluation.failure:

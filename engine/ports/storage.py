@@ -313,7 +313,15 @@ class UnitOfWork(Protocol):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None: ...
-    async def commit(self) -> None: ...
+    async def commit(self, meanwhile: Callable[[], None] | None = None) -> None:
+        """Make the changes durable and visible, all or none.
+
+        Args:
+            meanwhile: Called in the loop, once at most, when all is written and only the disk is
+                waited for; a storage that does not wait so does not call it. The commit may fail
+                yet.
+        """
+        ...
 
 
 UnitOfWorkFactory = Callable[[], UnitOfWork]

@@ -2,9 +2,12 @@
 
 from collections.abc import (
     AsyncIterator,
+    Callable,
     Collection,
     Iterable,
+    Sequence,
 )
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -298,6 +301,10 @@ class HistorySource(Protocol):
     async def close(self) -> None: ...
 
 
+# Makes ready what `submit_order` of these will send.
+Prepare = Callable[[Sequence[Order]], None]
+
+
 class Venue(Protocol):
     """A trading venue. Every method raises only `engine.errors` types.
 
@@ -320,6 +327,14 @@ class Venue(Protocol):
         ...
 
     async def instruments(self) -> tuple[Instrument, ...]: ...
+
+    def preparation(self) -> AbstractContextManager[Prepare]:
+        """Enter a block in which orders may be made ready while their intents are being stored.
+
+        Nothing leaves for one that is not submitted inside the block, nor as it was made ready
+        where it has changed since. A venue that has nothing to make ready does nothing.
+        """
+        ...
 
     async def submit_order(self, order: Order) -> OrderReport:
         """Place `order`; the same client order id never places a second one.

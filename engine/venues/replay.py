@@ -5,6 +5,7 @@ How an instant goes, and when an order from chat fills: docs/adr/0006-replay-mar
 
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -27,6 +28,7 @@ from engine.ports import (
     KeyAudit,
     OrderReport,
     OrderReported,
+    Prepare,
     ReplayEnded,
     SettableClock,
     TimeAdvanced,
@@ -313,6 +315,9 @@ class ReplayVenue(BookVenue):
         await self._keeper.flush()
 
     # --- orders ---------------------------------------------------------------------------
+
+    def preparation(self) -> AbstractContextManager[Prepare]:
+        return nullcontext(lambda orders: None)
 
     async def submit_order(self, order: Order) -> OrderReport:
         """Place `order` at the present market time; see the port.

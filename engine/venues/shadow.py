@@ -1,6 +1,7 @@
 """The shadow venue: a real account is watched, orders are decided and logged, nothing is sent."""
 
 from collections.abc import AsyncIterator, Collection, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
@@ -20,6 +21,7 @@ from engine.ports import (
     Clock,
     KeyAudit,
     OrderReport,
+    Prepare,
     Venue,
     VenueMessage,
     VenuePosition,
@@ -44,6 +46,9 @@ class ShadowVenue:
         self.capabilities = inner.capabilities
 
     # --- what would change something ------------------------------------------------------
+
+    def preparation(self) -> AbstractContextManager[Prepare]:
+        return nullcontext(lambda orders: None)
 
     async def submit_order(self, order: Order) -> OrderReport:
         """Log the whole order and answer that it was cancelled; see the port."""

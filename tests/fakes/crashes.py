@@ -84,9 +84,9 @@ class WatchedUnit:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._unit, name)
 
-    async def commit(self) -> None:
+    async def commit(self, meanwhile: Callable[[], None] | None = None) -> None:
         self._fuse.reach("before a commit")
-        await self._unit.commit()
+        await self._unit.commit(meanwhile)
         self._fuse.reach("after a commit")
 
 

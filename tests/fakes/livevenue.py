@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -53,6 +54,7 @@ from engine.ports import (
     KeyAudit,
     OrderReport,
     OrderReported,
+    Prepare,
     VenueCapabilities,
     VenueMessage,
     VenuePosition,
@@ -171,6 +173,9 @@ class LiveVenue:
     async def instruments(self) -> tuple[Instrument, ...]:
         self._read("instruments")
         return tuple(self._instruments.values())
+
+    def preparation(self) -> AbstractContextManager[Prepare]:
+        return nullcontext(lambda orders: None)
 
     async def submit_order(self, order: Order) -> OrderReport:
         self.submitted.append(order.client_order_id)

@@ -90,7 +90,7 @@ class JournalledUnit(MemoryUnitOfWork):
         if self._life.alive:
             await super().__aexit__(exc_type, exc, traceback)
 
-    async def commit(self) -> None:
+    async def commit(self, meanwhile: Callable[[], None] | None = None) -> None:
         """Store everything or nothing.
 
         Raises:

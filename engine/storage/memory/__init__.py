@@ -1,5 +1,6 @@
 """The UnitOfWork port in memory: for backtests and tests. Nothing outlives the process."""
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -137,7 +138,7 @@ class MemoryUnitOfWork:
         self._entered = False
         self._end()
 
-    async def commit(self) -> None:
+    async def commit(self, meanwhile: Callable[[], None] | None = None) -> None:
         """Make the changes visible, all at once: nothing here gives way to another task."""
         for changed in self._changed:
             changed.apply()

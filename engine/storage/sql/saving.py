@@ -77,12 +77,18 @@ class Saver:
         """
         await self._begun(self._prepare, statements)
 
-    def save(self, batches: Batches) -> asyncio.Future[None]:
+    def save(
+        self, batches: Batches, meanwhile: Callable[[], None] | None = None
+    ) -> asyncio.Future[None]:
         """Begin to make them durable, all or none; it goes on when nobody waits any more.
+
+        Args:
+            meanwhile: Called in the loop when only the disk is waited for. Before that it would
+                be in the way: between two statements the thread needs the interpreter.
 
         The future raises what the driver does, and what the columns' types do.
         """
-        return self._begun(self._save, batches)
+        return self._begun(self._save, batches, asyncio.get_running_loop(), meanwhile)
 
     async def close(self) -> None:
         """Wait for what is under way and close the connection."""
@@ -116,12 +122,19 @@ class Saver:
             self._connection = connection
         return self._connection
 
-    def _save(self, batches: Batches) -> None:
+    def _save(
+        self,
+        batches: Batches,
+        loop: asyncio.AbstractEventLoop,
+        meanwhile: Callable[[], None] | None,
+    ) -> None:
         connection = self._opened()
         try:
             connection.execute("BEGIN IMMEDIATE")
             for statement, rows in batches.items():
                 self._run(connection, statement, rows)
+            if meanwhile is not None:
+                loop.call_soon_threadsafe(meanwhile)
             connection.execute("COMMIT")
         except BaseException:
             self._close()  # whatever it was: a connection whose state is in doubt is not used again

@@ -193,17 +193,19 @@ class SqlTransaction:
         if self._staged:
             await self._flush()
 
-    async def commit(self) -> None:
-        """Send what is staged and make all of it durable."""
+    async def commit(self, meanwhile: Callable[[], None] | None = None) -> None:
+        """Send what is staged and make all of it durable; see `UnitOfWork.commit`."""
         self._check()
         if self._staged and self._writer is None and self._connections.saver is not None:
-            await self._commit_at_once(self._connections.saver)
+            await self._commit_at_once(self._connections.saver, meanwhile)
             return
         if self._staged:
             await self._flush()
         if self._writer is None:
             return
         with storage_errors(self._connections.place):
+            if meanwhile is not None:
+                meanwhile()
             try:
                 await self._connections.commit()
             except BaseException:
@@ -212,11 +214,11 @@ class SqlTransaction:
         self._writer = None
         self._connections.writer_lock.release()
 
-    async def _commit_at_once(self, saver: Saver) -> None:
+    async def _commit_at_once(self, saver: Saver, meanwhile: Callable[[], None] | None) -> None:
         await self._close_reader()  # as for every other writer
         await self._connections.writer_lock.acquire()
         staged, self._staged = self._staged, {}
-        self._saving = saver.save(staged)
+        self._saving = saver.save(staged, meanwhile)
         # Who is cancelled stops waiting, not the thread: the next writer waits for that.
         self._saving.add_done_callback(lambda _: self._saved())
         with storage_errors(self._connections.place):

@@ -1,5 +1,6 @@
 """The UnitOfWork port over SQL."""
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -87,5 +88,5 @@ class SqlUnitOfWork:
     ) -> None:
         await self._transaction.leave()
 
-    async def commit(self) -> None:
-        await self._transaction.commit()
+    async def commit(self, meanwhile: Callable[[], None] | None = None) -> None:
+        await self._transaction.commit(meanwhile)

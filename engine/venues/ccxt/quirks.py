@@ -232,6 +232,8 @@ class Quirks:
         fees_in_base: Spot buys pay their fee in what they receive, unless a discount token does.
         warm: So many connections at most are opened before a bar closes, by asking for the time;
             0 where that would cost of the budget that orders need.
+        signs_ahead: Its requests carry a time stamp and no number that has to grow: one may be
+            signed before another one and leave after it.
     """
 
     validity_ms: int = 60_000
@@ -276,6 +278,7 @@ class Quirks:
     wallet: WalletRows | None = None
     increments: Mapping[str, str] = field(default_factory=dict)
     warm: int = 0
+    signs_ahead: bool = False
     demo: bool = False  # ccxt refuses its test network: demo trading takes its place
 
     def increment(self, asset: str) -> Decimal:

@@ -48,6 +48,10 @@ class Sendings:
         """Called when the venue refused it, or it never left: nothing is on its way any more."""
         self._sent[client_order_id] = _LONG_AGO
 
+    def forget(self, client_order_id: ClientOrderId) -> None:
+        """Called when a request that was noted will not leave: as if it had not been made."""
+        self._sent.pop(client_order_id, None)
+
     def has_sent(self, order: Order) -> bool:
         """Tell whether a request for it may have left before: by us, or by an earlier process."""
         return order.client_order_id in self._sent or order.ts_init < self._started

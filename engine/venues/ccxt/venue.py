@@ -1,6 +1,7 @@
 """The `Venue` port over ccxt."""
 
 from collections.abc import AsyncIterator, Awaitable, Collection, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,6 +20,7 @@ from engine.ports import (
     ExitStyle,
     KeyAudit,
     OrderReport,
+    Prepare,
     VenueCapabilities,
     VenueMessage,
     VenuePosition,
@@ -33,6 +35,7 @@ from engine.venues.ccxt.gate import Urgency
 from engine.venues.ccxt.lookup import Lookup
 from engine.venues.ccxt.matching import Matches
 from engine.venues.ccxt.precheck import check
+from engine.venues.ccxt.preparing import Preparation
 from engine.venues.ccxt.quirks import FindOrder, Quirks, StopStyle
 from engine.venues.ccxt.sending import Sendings
 from engine.venues.ccxt.session import Session
@@ -89,6 +92,7 @@ class CcxtVenue:
         self._streams = Streams(self._session, draw)
         self._feed: Feed[VenueMessage] | None = None
         self._sendings = Sendings(wall, self._session.offset, self._session.time)
+        self._preparation = Preparation(self._submit, self._sendings, wall)
         self.capabilities = capabilities_of(connection.quirks)
 
     async def audit(self) -> KeyAudit:
@@ -99,7 +103,16 @@ class CcxtVenue:
         await self._ready()
         return tuple(self._session.instruments.values())
 
+    def preparation(self) -> AbstractContextManager[Prepare]:
+        if not self._quirks.signs_ahead:
+            return nullcontext(lambda orders: None)
+        return self._preparation.block()
+
     async def submit_order(self, order: Order) -> OrderReport:
+        begun = self._preparation.take(order)
+        return await (self._submit(order) if begun is None else begun)
+
+    async def _submit(self, order: Order) -> OrderReport:
         try:
             parts = await self._ready()
         except VenueUnavailable as error:

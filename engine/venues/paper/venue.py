@@ -8,6 +8,7 @@ hides did not happen. The same holds for a print that the feed has lost.
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -28,6 +29,7 @@ from engine.ports import (
     MarketData,
     MarketMessage,
     OrderReport,
+    Prepare,
     TradePrinted,
     VenueCapabilities,
     VenueMessage,
@@ -215,6 +217,9 @@ class PaperVenue(BookVenue):
             await account.settle([])
 
     # --- orders ---------------------------------------------------------------------------
+
+    def preparation(self) -> AbstractContextManager[Prepare]:
+        return nullcontext(lambda orders: None)
 
     async def submit_order(self, order: Order) -> OrderReport:
         """Place `order` at the present market time; see the port."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -34,6 +35,7 @@ from engine.ports import (
     KeyAudit,
     OrderReport,
     OrderReported,
+    Prepare,
     VenueCapabilities,
     VenueMessage,
     VenuePosition,
@@ -182,6 +184,9 @@ class SimulatedVenue:
 
     async def instruments(self) -> tuple[Instrument, ...]:
         return tuple(self.directory.instruments.values())
+
+    def preparation(self) -> AbstractContextManager[Prepare]:
+        return nullcontext(lambda orders: None)
 
     async def submit_order(self, order: Order) -> OrderReport:
         market = self.directory.market(order.instrument_id)

@@ -123,6 +123,7 @@ _BOTH = Quirks(
     # than 8 where both steps are small (ETH/BTC: 0.00001 x 0.0001).
     increments={"": "0.00000001"},
     warm=10,  # weight 1 each, of thousands a minute
+    signs_ahead=True,
 )
 SPOT = replace(
     _BOTH,

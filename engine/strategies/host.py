@@ -68,7 +68,6 @@ class WorkerHost:
         bars: Sequence[Bar],
         positions: Sequence[PositionState] = (),
     ) -> tuple[Evaluation, ...]:
-        self._windows.append(bars)
         tasks = []
         async with asyncio.TaskGroup() as group:
             for slot in self._slots:
@@ -77,6 +76,10 @@ class WorkerHost:
                     tasks.append(group.create_task(slot.evaluate(mine, bars, positions)))
                 else:
                     slot.note(bars)
+            if tasks:  # after their first steps: the workers decide while this is done
+                asyncio.get_running_loop().call_soon(self._windows.append, bars)
+            else:
+                self._windows.append(bars)
         answers = {run_id: answer for task in tasks for run_id, answer in task.result().items()}
         return tuple(answers.get(run_id) or _not_loaded(run_id) for run_id in run_ids)
 

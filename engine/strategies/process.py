@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from engine.errors import StrategyError
+from engine.strategies.progress import Progress, State
 from engine.strategies.wire import FrameBuffer, Printed, Ready, Reply, Request, WireError, frame
 
 R = TypeVar("R")
@@ -31,8 +32,9 @@ class WorkerProcess:
     from the thread that lives as long as the service, the one of its event loop.
     """
 
-    def __init__(self, process: Process, log: logging.Logger) -> None:
+    def __init__(self, process: Process, progress: Progress, log: logging.Logger) -> None:
         self._process = process
+        self._progress = progress
         self._log = log
         self._buffer = FrameBuffer()
         self._encoder = msgspec.msgpack.Encoder()
@@ -46,18 +48,13 @@ class WorkerProcess:
             StrategyError: It can't be started, or was not ready `within` seconds.
         """
         try:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "engine.strategies.worker", str(os.getpid())),
-                stdin=PIPE,
-                stdout=PIPE,
-                env=worker_environment(os.environ),
-            )
+            process, progress = await _started()
         except OSError as error:
             raise StrategyError(
                 f"a strategy worker can't be started ({error.strerror}); no strategy was run; "
                 "free memory or processes, then start the run again"
             ) from error
-        worker, ready = cls(process, log), False
+        worker, ready = cls(process, progress, log), False
         try:
             await worker.expect(Ready, within)
             ready = True
@@ -78,6 +75,11 @@ class WorkerProcess:
     @property
     def has_ended(self) -> bool:
         return self._process.returncode is not None
+
+    @property
+    def progress(self) -> State:
+        """How far it is, or was when it ended."""
+        return self._progress.read()
 
     def send(self, request: Request) -> None:
         """Hand a request to the pipe; a worker that has died shows at the next `expect`."""
@@ -130,7 +132,27 @@ class WorkerProcess:
         """End the process, whatever it is doing, and release its pipes."""
         if not self.has_ended:
             self._process.kill()
-        await self._process.communicate()
+        try:
+            await self._process.communicate()
+        finally:
+            self._progress.close()
+
+
+async def _started() -> tuple[Process, Progress]:
+    progress = Progress.create()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "engine.strategies.worker"),
+            *(str(os.getpid()), str(progress.descriptor)),
+            stdin=PIPE,
+            stdout=PIPE,
+            pass_fds=(progress.descriptor,),
+            env=worker_environment(os.environ),
+        )
+    except BaseException:
+        progress.close()
+        raise
+    return process, progress
 
 
 def worker_environment(environment: Mapping[str, str]) -> dict[str, str]:

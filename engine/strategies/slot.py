@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from engine.strategies.nursery import hung_on_load
 from engine.strategies.process import WorkerGone, WorkerProcess
 from engine.strategies.registry import StrategySource
 from engine.strategies.windows import Key, Windows
-from engine.strategies.wire import Answered, Begun, Columns, Evaluate, Feed, Load, Loaded, Unload
+from engine.strategies.wire import Answered, Columns, Evaluate, Feed, Load, Loaded, Unload
 
 _TRIES = 3  # workers for one evaluation that end before they decide anything
 _BACKLOG = 20_000  # bars not sent yet, above which the windows are sent whole instead
@@ -43,6 +44,15 @@ class _Placed:
     spec: RunSpec
     source: StrategySource
     info: LoadedRun
+
+
+class _Lost(Exception):
+    """A worker that decides nothing any more; `str()` is for the run at work, 0 for none."""
+
+    def __init__(self, at_work: int, failure: str, message: str) -> None:
+        super().__init__(message)
+        self.at_work = at_work
+        self.failure = failure
 
 
 class Slot:
@@ -176,34 +186,49 @@ class Slot:
             bars=tuple(self._looked_at(bars)),
             earlier=tuple(self._backlog),
             positions=tuple(state for state in positions if state.run_id in asked),
+            asked_at=time.perf_counter(),
         )
         self._backlog.clear()
         with self._exchange():
             worker.send(request)
             try:
-                await worker.expect(Begun, self._limits.evaluate)
-            except (WorkerGone, TimeoutError):
-                self._log.warning("a strategy worker was lost while it was idle; it is replaced")
+                await self._collect(worker, run_ids, answers)
+            except _Lost as lost:
                 await self._drop_worker()
-                return answers
-            for run_id in run_ids:
-                try:
-                    reply = await worker.expect(Answered, self._limits.evaluate)
-                except TimeoutError:
-                    answers[run_id] = await self._given_up(run_id, "timed out", self._too_slow())
-                    break
-                except WorkerGone as error:
-                    answers[run_id] = await self._given_up(run_id, "worker died", _died(error))
-                    break
-                answers[run_id] = reply.evaluation
-                self._proven.add(run_id)
+                at_work = dict(enumerate(run_ids, start=1)).get(lost.at_work)
+                if at_work is not None and at_work not in answers:
+                    answers[at_work] = self._given_up(at_work, lost)
+                else:
+                    self._log.warning("a strategy worker was lost while idle; it is replaced")
         return answers
 
-    async def _given_up(self, run_id: RunId, failure: str, message: str) -> Evaluation:
-        self._log.warning("strategy run %s: %s; its worker is replaced", run_id, failure)
+    async def _collect(
+        self, worker: WorkerProcess, run_ids: Sequence[RunId], answers: dict[RunId, Evaluation]
+    ) -> None:
+        """Put answers into `answers` as they come, until every run has one.
+
+        Raises:
+            _Lost: The worker ended, or the run at work is over its time.
+        """
+        received = 0
+        while not received or len(answers) < len(run_ids):
+            try:
+                reply = await worker.expect(Answered, self._limits.evaluate)
+            except TimeoutError:
+                progress = worker.progress
+                if progress.told > received:
+                    continue  # it answered as the time ran out: another run is at work now
+                raise _Lost(progress.at_work, "timed out", self._too_slow()) from None
+            except WorkerGone as error:
+                raise _Lost(worker.progress.at_work, "worker died", _died(error)) from error
+            received += 1
+            answers |= zip(run_ids[len(answers) :], reply.evaluations, strict=False)
+            self._proven.update(answers)
+
+    def _given_up(self, run_id: RunId, lost: _Lost) -> Evaluation:
+        self._log.warning("strategy run %s: %s; its worker is replaced", run_id, lost.failure)
         self._forget(run_id)
-        await self._drop_worker()
-        return Evaluation(run_id=run_id, failure=failure, message=message)
+        return Evaluation(run_id=run_id, failure=lost.failure, message=str(lost))
 
     def _too_slow(self) -> str:
         return (

@@ -109,14 +109,15 @@ class Describe(msgspec.Struct, frozen=True, tag=True):
 
 
 class Evaluate(msgspec.Struct, frozen=True, tag=True):
-    """Answered by `Begun` when the bars are in, then by one `Answered` per run, in order, each
-    written before the next run starts: the first run without an answer is the one at work.
+    """Answered by as many `Answered` as it takes until every run is in one.
 
     Attributes:
+        asked_at: `time.perf_counter()`, one clock for all processes of a machine.
         earlier: Bars that closed before and were not sent yet; they decide nothing.
     """
 
     run_ids: tuple[RunId, ...]
+    asked_at: float
     bars: tuple[Bar, ...]
     earlier: tuple[Bar, ...] = ()
     positions: tuple[PositionState, ...] = ()
@@ -143,12 +144,22 @@ class Described(msgspec.Struct, frozen=True, tag=True):
     view: StrategyView
 
 
-class Begun(msgspec.Struct, frozen=True, tag=True):
-    """Strategy code runs from here on: a worker lost before it is nobody's fault."""
-
-
 class Answered(msgspec.Struct, frozen=True, tag=True):
-    evaluation: Evaluation
+    """The next runs' answers, in the order asked; the first message may hold none yet.
+
+    Answers wait for each other while runs are quick. So the run at work is not the first one
+    without an answer: it is the one that `progress` names.
+    """
+
+    evaluations: tuple[Evaluation, ...]
+
+
+class Encoded(msgspec.Struct, frozen=True, tag="Answered"):
+    """`Answered` as a worker writes it: each answer encoded before the next run begins, so that
+    one that can't be encoded is its own run's fault.
+    """
+
+    evaluations: tuple[msgspec.Raw, ...]
 
 
 class Printed(msgspec.Struct, frozen=True, tag=True):
@@ -158,7 +169,7 @@ class Printed(msgspec.Struct, frozen=True, tag=True):
     dropped: int  # lines left out since the last such message
 
 
-Reply = Ready | Loaded | Described | Begun | Answered | Printed
+Reply = Ready | Loaded | Described | Answered | Printed
 
 
 class WireError(ValueError):

@@ -1,4 +1,4 @@
-"""The worker process: `python -m engine.strategies.worker PARENT_PID`.
+"""The worker process: `python -m engine.strategies.worker PARENT_PID PROGRESS_DESCRIPTOR`.
 
 Frames come in on stdin and go out on what stdout was; user code gets another stdout, so that
 nothing it prints reaches the protocol. It ends with its parent however that ends: by a signal
@@ -13,18 +13,19 @@ import queue
 import signal
 import sys
 import threading
+import time
 
 import msgspec
 
 from engine.errors import StrategyError
 from engine.strategies import indicators
 from engine.strategies.evaluator import Evaluator
+from engine.strategies.progress import NOBODY, Progress, State
 from engine.strategies.registry import StrategySource
 from engine.strategies.wire import (
-    Answered,
-    Begun,
     Describe,
     Described,
+    Encoded,
     Evaluate,
     Feed,
     FrameBuffer,
@@ -39,6 +40,7 @@ from engine.strategies.wire import (
 )
 
 _CHUNK = 1 << 16
+_COLLECT_SECONDS = 0.002  # that answers may wait for each other before the next run begins
 _LINES = 20  # per message of captured output
 _LINE_LENGTH = 500
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -52,7 +54,7 @@ class Wire:
         self._lock = threading.Lock()
         self._encoder = msgspec.msgpack.Encoder()
 
-    def send(self, reply: Reply) -> None:
+    def send(self, reply: Reply | Encoded) -> None:
         data = memoryview(frame(self._encoder.encode(reply)))
         with self._lock:
             while data:
@@ -62,8 +64,10 @@ class Wire:
 class Worker:
     """Answers requests in order."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, progress: Progress) -> None:
         self._wire = wire
+        self._progress = progress
+        self._encoder = msgspec.msgpack.Encoder()
         self._evaluator = Evaluator()
 
     def handle(self, request: Request) -> None:
@@ -81,10 +85,19 @@ class Worker:
     def _evaluate(self, request: Evaluate) -> None:
         self._evaluator.add(request.earlier)
         self._evaluator.add(request.bars)
-        self._wire.send(Begun())
-        for run_id in request.run_ids:
+        answers: list[msgspec.Raw] = []
+        told, told_at = 0, request.asked_at
+        for number, run_id in enumerate(request.run_ids, start=1):
+            # The host's deadline starts with what it heard last: no run may begin long after.
+            if time.perf_counter() - told_at > _COLLECT_SECONDS:
+                self._wire.send(Encoded(tuple(answers)))
+                answers.clear()
+                told, told_at = told + 1, time.perf_counter()
+            self._progress.write(State(at_work=number, told=told))
             answer = self._evaluator.evaluate(run_id, request.bars, request.positions)
-            self._wire.send(Answered(answer))
+            answers.append(msgspec.Raw(self._encoder.encode(answer)))
+        self._progress.write(NOBODY)
+        self._wire.send(Encoded(tuple(answers)))
 
     def _load(self, request: Load) -> None:
         source = request.source.source()
@@ -112,20 +125,22 @@ def _warm(source: StrategySource) -> None:
 
 
 def main() -> None:
-    requests_from, wire = _take_over_descriptors()
+    progress = Progress(int(sys.argv[2]))
+    requests_from, wire = _take_over_descriptors(progress)
     _end_with_parent(int(sys.argv[1]))
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(requests_from, requests), daemon=True).start()
     decoder = msgspec.msgpack.Decoder(Request)
-    worker = Worker(wire)
+    worker = Worker(wire, progress)
     wire.send(Ready(os.getpid()))
     while True:
         worker.handle(decoder.decode(requests.get()))
 
 
-def _take_over_descriptors() -> tuple[int, Wire]:
+def _take_over_descriptors(progress: Progress) -> tuple[int, Wire]:
     """Keep stdin and stdout for the protocol; give user code an empty stdin and captured output."""
     requests_from, replies_to, complaints = os.dup(0), os.dup(1), os.dup(2)
+    os.set_inheritable(progress.descriptor, False)
     faulthandler.enable(complaints)  # a crash in native code tells where, on the service's stderr
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -140,6 +155,7 @@ def _take_over_descriptors() -> tuple[int, Wire]:
     wire = Wire(replies_to)
     # A child that user code forks must not answer in our name, nor keep us alive.
     os.register_at_fork(after_in_child=lambda: _close(requests_from, replies_to))
+    os.register_at_fork(after_in_child=progress.close)
     threading.Thread(target=_capture, args=(captured, wire), daemon=True).start()
     return requests_from, wire
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.bars import to_ms
 from engine.domain.adjustments import PositionState
 from engine.domain.bars import Bar
 from engine.domain.ids import InstrumentId, RunId
@@ -76,6 +77,8 @@ FAILURES = [
     ("prints_for_ever", "while True: print('x' * 10000)", "timed out", "did not answer"),
     ("dies", "os._exit(3)", "worker died", "its worker process was lost"),
     ("aborts", "os.abort()", "worker died", "its worker process was lost"),
+    ("unsayable", "wanted[name] = Targets(np.ones(n), tag='\\ud800')", "worker died",
+     "its worker process was lost"),
 ]  # fmt: skip
 
 
@@ -133,6 +136,51 @@ async def test_several_runs_that_spin_are_each_found(host: WorkerHost, write: Wr
     await start(host, "spin_a", "spin_b", "ema_crossover")
     answers = await decide(host, NEXT[0], "spin_a", "spin_b", "ema_crossover")
     assert [item.failure for item in answers.values()] == ["timed out", "timed out", ""]
+
+
+@pytest.mark.parametrize(
+    ("body", "failure"),
+    [
+        ("while True: pass", "timed out"),
+        ("os._exit(3)", "worker died"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "worker died"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "worker died"),
+        ("wanted[name] = Targets(np.ones(n), tag='\\ud800')", "worker died"),
+    ],
+)
+async def test_a_run_that_fails_among_quick_ones_is_the_only_one_blamed(
+    body: str, failure: str, host: WorkerHost, write: Write
+) -> None:
+    second = to_ms(NEXT[1].timestamp)
+    write(
+        "fails",
+        "import signal\nwanted[name] = Targets(np.zeros(n))\n"
+        f"if bars.timestamp[-1] == {second}:\n    {body}",
+    )
+    names = ("quick_a", "quick_b", "fails", "quick_c", "quick_d")
+    for name in names:
+        if name != "fails":
+            write(name, "wanted[name] = Targets(np.zeros(n))")
+    await start(host, *names)
+    answers = await decide(host, NEXT[0], *names)  # all are proven now: decided as listed
+    assert [answer.failure for answer in answers.values()] == [""] * 5
+    answers = await decide(host, NEXT[1], *names)
+    assert [answer.failure for answer in answers.values()] == ["", "", failure, "", ""]
+    others = [name for name in names if name != "fails"]
+    assert all(answers[name].signals[0].bar_time == NEXT[1].timestamp for name in others)
+    again = await decide(host, NEXT[2], *names)
+    assert [name for name in names if again[name].failure] == ["fails"]
+
+
+async def test_time_that_other_runs_took_is_not_counted_against_one(
+    host: WorkerHost, write: Write
+) -> None:
+    names = ("slow_a", "slow_b", "slow_c")
+    for name in names:
+        write(name, "time.sleep(0.4)\nwanted[name] = Targets(np.zeros(n))")
+    await start(host, *names)
+    answers = await decide(host, NEXT[0], *names)
+    assert [answer.failure for answer in answers.values()] == ["", "", ""]
 
 
 async def test_a_child_that_a_strategy_forks_does_not_answer_in_its_name(

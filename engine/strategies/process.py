@@ -1,11 +1,13 @@
 """One worker process as its parent sees it: started, asked, given up on."""
 
 import asyncio
+import io
 import logging
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import TypeVar
 
 import msgspec
@@ -32,9 +34,13 @@ class WorkerProcess:
     from the thread that lives as long as the service, the one of its event loop.
     """
 
-    def __init__(self, process: Process, progress: Progress, log: logging.Logger) -> None:
+    def __init__(
+        self, process: Process, progress: Progress, lifeline: io.FileIO, log: logging.Logger
+    ) -> None:
+        """`lifeline`: our end of a pipe; the worker ends when it is closed."""
         self._process = process
         self._progress = progress
+        self._lifeline = lifeline
         self._log = log
         self._buffer = FrameBuffer()
         self._encoder = msgspec.msgpack.Encoder()
@@ -48,13 +54,13 @@ class WorkerProcess:
             StrategyError: It can't be started, or was not ready `within` seconds.
         """
         try:
-            process, progress = await _started()
+            process, progress, lifeline = await _started()
         except OSError as error:
             raise StrategyError(
                 f"a strategy worker can't be started ({error.strerror}); no strategy was run; "
                 "free memory or processes, then start the run again"
             ) from error
-        worker, ready = cls(process, progress, log), False
+        worker, ready = cls(process, progress, lifeline, log), False
         try:
             await worker.expect(Ready, within)
             ready = True
@@ -136,23 +142,26 @@ class WorkerProcess:
             await self._process.communicate()
         finally:
             self._progress.close()
+            self._lifeline.close()
 
 
-async def _started() -> tuple[Process, Progress]:
-    progress = Progress.create()
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "engine.strategies.worker"),
-            *(str(os.getpid()), str(progress.descriptor)),
-            stdin=PIPE,
-            stdout=PIPE,
-            pass_fds=(progress.descriptor,),
-            env=worker_environment(os.environ),
-        )
-    except BaseException:
-        progress.close()
-        raise
-    return process, progress
+async def _started() -> tuple[Process, Progress, io.FileIO]:
+    with ExitStack() as undo:
+        progress = Progress.create()
+        undo.callback(progress.close)
+        theirs, ours = (io.FileIO(*end) for end in zip(os.pipe(), "rw", strict=True))
+        undo.enter_context(ours)
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "engine.strategies.worker", str(os.getpid())),
+                *(str(progress.descriptor), str(theirs.fileno())),
+                stdin=PIPE,
+                stdout=PIPE,
+                pass_fds=(progress.descriptor, theirs.fileno()),
+                env=worker_environment(os.environ),
+            )
+        undo.pop_all()
+    return process, progress, ours
 
 
 def worker_environment(environment: Mapping[str, str]) -> dict[str, str]:

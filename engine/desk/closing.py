@@ -18,7 +18,7 @@ def closable(desk: Desk, book_id: BookId, instrument_id: InstrumentId) -> Decima
     What was taken from us there (sold by hand, withdrawn, unexplained) is taken off the books
     that it was held for, the last ones by name first.
     """
-    quantity = desk.position(book_id, instrument_id).quantity
+    quantity = desk.ledger.quantity(book_id, instrument_id)
     if not quantity:
         return ZERO
     held = _held(desk, book_id, instrument_id, quantity)
@@ -52,7 +52,7 @@ def at_most(held: Decimal, change: PositionChange) -> PositionChange:
 def _lacking(desk: Desk, instrument_id: InstrumentId, sign: int) -> Decimal:
     """Return by how much the venue holds less of our positions on that side than our books say."""
     instrument = desk.instruments[instrument_id]
-    outside = desk.position(UNMANAGED_BOOK, instrument_id).quantity + unexplained(desk, instrument)
+    outside = desk.ledger.quantity(UNMANAGED_BOOK, instrument_id) + unexplained(desk, instrument)
     held_before = desk.outside.opening.get(instrument_id, ZERO)
     if instrument.kind is not InstrumentKind.SPOT and held_before * sign < 0:
         outside -= held_before  # an opposed contract from before us takes nothing from ours

@@ -26,7 +26,7 @@ def day_figures(desk: Desk) -> DayFigures:
     mark = desk.day_mark
     if mark is None or mark.equity is None:
         return DayFigures(pnl=None, equity_at_cut=None)
-    equity = desk.valuation().equity
+    equity = desk.equity()
     if equity is None:
         return DayFigures(pnl=None, equity_at_cut=mark.equity)
     with exact():

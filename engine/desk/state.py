@@ -40,7 +40,7 @@ from engine.domain.performance import DrawdownTracker
 from engine.domain.rates import Mark, RateBook
 from engine.domain.records import EquityMark, ExitPlanState
 from engine.domain.runs import Run
-from engine.domain.valuation import Valuation, value_account
+from engine.domain.valuation import Valuation, account_equity, value_account
 from engine.domain.views import EquityPoint, Header
 from engine.errors import StorageError
 from engine.execution.protection import group_of
@@ -263,6 +263,16 @@ class Desk:
 
     def valuation(self) -> Valuation:
         return value_account(
+            self.ledger,
+            self.marks,
+            now=self.clock.now(),
+            max_age=self.settings.max_price_age,
+            rates=self.rates,
+        )
+
+    def equity(self) -> Decimal | None:
+        """Return the equity of `valuation`, without the rest of it."""
+        return account_equity(
             self.ledger,
             self.marks,
             now=self.clock.now(),

@@ -1,49 +1,49 @@
 """What a run is worth and may still spend, at the desk's marks, in the reporting asset."""
 
 from decimal import Decimal
+from typing import NamedTuple
 
 from engine.desk.state import Desk
 from engine.domain.instruments import InstrumentKind
-from engine.domain.ledger import Position
 from engine.domain.money import ONE, ZERO, exact
 from engine.domain.orders import Order
 from engine.domain.runs import Run
 
 
-def run_equity(desk: Desk, run: Run) -> Decimal | None:
-    """Return capital plus everything the run made, at the marks; None without a price."""
-    totals = desk.ledger.totals(book_id=run.book_id)
-    with exact():
-        equity = run.capital + totals.net
-        for instrument_id in run.instrument_ids:
-            position = desk.position(run.book_id, instrument_id)
-            if not position.quantity:
-                continue
-            value = _unrealized(desk, position)
-            if value is None:
-                return None
-            equity += value
-    return equity
-
-
-def run_cash(desk: Desk, run: Run) -> Decimal:
-    """Return what the run may still spend on spot.
-
-    Capital, what it realised less its costs, less the cost of what it holds and of what its
-    open entries may spend.
+class RunWorth(NamedTuple):
+    """Attributes:
+    equity: Capital plus everything the run made, at the marks; None without a price.
+    cash: What the run may still spend on spot: capital, what it realised less its costs, less
+        the cost of what it holds and of what its open entries may spend.
     """
-    totals = desk.ledger.totals(book_id=run.book_id)
+
+    equity: Decimal | None
+    cash: Decimal
+
+
+def run_worth(desk: Desk, run: Run) -> RunWorth:
+    """Return what the run is worth, and what of it is free."""
+    book_id = run.book_id
+    totals = desk.ledger.totals(book_id=book_id)
     with exact():
         cash = run.capital + totals.net
+        equity: Decimal | None = cash
         for instrument_id in run.instrument_ids:
             instrument = desk.instruments[instrument_id]
-            if instrument.kind is not InstrumentKind.SPOT:
-                continue
-            rate = desk.rate(instrument) or ONE
-            cash -= desk.position(run.book_id, instrument_id).cost * rate
-            for order in desk.orders_of(run.book_id, instrument_id):
-                cash -= reserved(desk, order) * rate
-    return cash
+            position = desk.position(book_id, instrument_id)
+            rate = desk.rate(instrument)
+            if position.quantity and equity is not None:
+                price = desk.price(instrument_id)
+                if price is None or rate is None:
+                    equity = None
+                else:
+                    value = instrument.value(position.quantity, price)
+                    equity += (value - position.cost) * rate
+            if instrument.kind is InstrumentKind.SPOT:
+                cash -= position.cost * (rate or ONE)
+                for order in desk.orders_of(book_id, instrument_id):
+                    cash -= reserved(desk, order) * (rate or ONE)
+    return RunWorth(equity, cash)
 
 
 def reserved(desk: Desk, order: Order) -> Decimal:
@@ -56,12 +56,3 @@ def reserved(desk: Desk, order: Order) -> Decimal:
     if price is None:
         return ZERO
     return desk.instruments[order.instrument_id].notional(order.leaves_quantity, price)
-
-
-def _unrealized(desk: Desk, position: Position) -> Decimal | None:
-    instrument = desk.instruments[position.instrument_id]
-    price, rate = desk.price(instrument.id), desk.rate(instrument)
-    if price is None or rate is None:
-        return None
-    with exact():
-        return (instrument.value(position.quantity, price) - position.cost) * rate

@@ -13,6 +13,7 @@ folded again from there, so that any order of arrival, with any repeats, gives t
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from types import MappingProxyType
 
 from engine.domain.accounts import Account, CostMethod
 from engine.domain.entries import LedgerEntry
@@ -74,6 +75,7 @@ class Ledger:
         self._cash: dict[AssetId, Decimal] = {}
         self._positions: tuple[Position, ...] | None = None
         self._nets: dict[InstrumentId, Decimal] | None = None
+        self._balances: dict[AssetId, Decimal] | None = None
         self._everything = Group()
         self._by_book: dict[BookId, Group] = {}
         self._by_instrument: dict[InstrumentId, Group] = {}
@@ -128,7 +130,7 @@ class Ledger:
             folded = self._fold(key, slot, reading.movement)
             self._net(entry, instrument, reading.movement)
         self._booked.add(entry.entry_id)
-        self._positions = self._nets = None
+        self._positions = self._nets = self._balances = None
         for group in self._groups(key):
             group.cached = None
         self._trades.clear()
@@ -219,6 +221,12 @@ class Ledger:
             return found
         return Position(book_id=book_id, instrument=self._instruments[instrument_id], side=side)
 
+    def quantity(self, book_id: BookId, instrument_id: InstrumentId) -> Decimal:
+        """Return the signed quantity of the book's net position; 0 when it holds none."""
+        slot = self._slots.get((book_id, instrument_id, PositionSide.NET))
+        found = None if slot is None else slot.position()
+        return ZERO if found is None else found.quantity
+
     def positions(self) -> tuple[Position, ...]:
         """Return open positions by book, instrument and side."""
         if self._positions is None:
@@ -255,6 +263,11 @@ class Ledger:
         venue's wallet does not pay a contract's value when it is opened). A venue nets contracts
         over all books, so the cost is that of the net.
         """
+        if self._balances is None:
+            self._balances = self._held()
+        return MappingProxyType(self._balances)
+
+    def _held(self) -> dict[AssetId, Decimal]:
         with exact():
             held = self._cash.copy()
             for position in self.positions():

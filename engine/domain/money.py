@@ -12,23 +12,24 @@ ZERO = Decimal(0)
 ONE = Decimal(1)
 PLACES = Decimal("1e-18")
 PRECISION = 60  # 42 digits before the point beside 18 behind it
+# For single operations, which take it as an argument: it is never anybody's current context.
+_EXACT = Context(prec=PRECISION)
 
 
 def exact() -> AbstractContextManager[Context]:
     """Compute with enough digits that adding and multiplying money never rounds."""
-    return localcontext(prec=PRECISION)
+    return localcontext(_EXACT)
 
 
 def quantize(amount: Decimal) -> Decimal:
     """Round half-even to 18 places, the finest that storage keeps."""
-    with exact():
-        return amount.quantize(PLACES, rounding=ROUND_HALF_EVEN)
+    return amount.quantize(PLACES, ROUND_HALF_EVEN, _EXACT)
 
 
 def round_down(amount: Decimal, step: Decimal) -> Decimal:
     """Return the largest multiple of `step` that is not above `amount` in size (towards zero)."""
-    with exact():
-        return amount // step * step  # an exact quotient, cut: dividing first could round up
+    steps = _EXACT.divide_int(amount, step)  # exact, and cut: dividing first could round up
+    return _EXACT.multiply(steps, step)
 
 
 def round_up(amount: Decimal, step: Decimal) -> Decimal:

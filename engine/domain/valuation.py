@@ -121,7 +121,7 @@ def value_account(
     pricing = _Pricing(marks, rates, now, max_age)
     with exact():
         positions = tuple(pricing.position(position) for position in ledger.positions())
-        cash = _total([pricing.amount(a, amount) for a, amount in ledger.cash().items() if amount])
+        cash = pricing.cash(ledger)
         value = _total([p.value for p in positions])
         cost = _total([p.cost for p in positions])
         totals = ledger.totals()
@@ -144,6 +144,22 @@ def value_account(
         conversions=pricing.conversions,
         incomplete=tuple(pricing.incomplete),
     )
+
+
+def account_equity(
+    ledger: Ledger,
+    marks: Mapping[InstrumentId, Mark],
+    *,
+    now: datetime,
+    max_age: timedelta | None,
+    rates: RateBook,
+) -> Decimal | None:
+    """Return the equity that `value_account` finds, and nothing else of it."""
+    pricing = _Pricing(marks, rates, now, max_age)
+    with exact():
+        cash = pricing.cash(ledger)
+        value = _total([pricing.position(position).value for position in ledger.positions()])
+        return None if cash is None or value is None else cash + value
 
 
 class _Pricing:
@@ -178,6 +194,9 @@ class _Pricing:
             value = convert(instrument.value(position.quantity, mark.price), rate)
             return PositionValue(position=position, mark=mark, value=value, cost=cost)
         return PositionValue(position=position, mark=mark, cost=cost)
+
+    def cash(self, ledger: Ledger) -> Decimal | None:
+        return _total([self.amount(a, amount) for a, amount in ledger.cash().items() if amount])
 
     def amount(self, asset: AssetId, amount: Decimal) -> Decimal | None:
         rate = self._rate(asset)

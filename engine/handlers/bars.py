@@ -12,7 +12,7 @@ from engine.domain.adjustments import Adjustment, PositionState
 from engine.domain.bars import Bar, Timeframe
 from engine.domain.ids import InstrumentId, RunId
 from engine.domain.orders import Order, OrderPurpose, OrderState
-from engine.domain.policies import DEFAULT_POLICY, Signal, TargetUnit
+from engine.domain.policies import DEFAULT_POLICY, PositionChange, Signal, TargetUnit
 from engine.domain.rates import Mark
 from engine.domain.records import ExitPlanState
 from engine.domain.runs import Run, StandingTarget
@@ -165,6 +165,8 @@ class BarCloses:
     def _signals(self, evaluation: Evaluation) -> list[tuple[Signal, bool]]:
         """Return what to act on: what `decide` says first, then what `adjust` makes of it."""
         decided = [(signal, False) for signal in evaluation.signals]
+        if not evaluation.adjustments:
+            return decided
         adjusted = [
             (self._adjusted(evaluation.run_id, instrument_id, adjustment), True)
             for instrument_id, adjustment in evaluation.adjustments
@@ -244,11 +246,16 @@ class BarCloses:
         book = book_state(desk, run, instrument)
         if book is None:
             return []
-        steps = sized(target, signal.unit, book, instrument, self._rules)
-        held = closable(desk, run.book_id, instrument.id)
-        steps = tuple(at_most(held, step) if step.reduces else step for step in steps)
-        steps = tuple(step for step in steps if step.quantity and (step.reduces or run.may_enter))
-        orders = build_orders(steps, self._context(run, signal, book.price)) if steps else ()
+        steps: list[PositionChange] = []
+        for step in sized(target, signal.unit, book, instrument, self._rules):
+            if step.reduces:
+                steps.append(at_most(closable(desk, run.book_id, instrument.id), step))
+            elif run.may_enter:
+                steps.append(step)
+        steps = [step for step in steps if step.quantity]
+        if not steps:
+            return []
+        orders = build_orders(steps, self._context(run, signal, book.price))
         return self._orders.check(orders, changes, from_person=False)
 
     def _context(self, run: Run, signal: Signal, price: Decimal) -> IntentContext:

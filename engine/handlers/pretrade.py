@@ -29,8 +29,9 @@ class PreTrade:
         """
         cleared: list[Order] = []
         for order in orders:
+            judged = _judged(order)
             denial = self._barred(order) or check_order(
-                _judged(order), self._context(order, changes, from_person=from_person)
+                judged, self._context(judged, changes, from_person=from_person)
             )
             if denial is None:
                 cleared.append(order)
@@ -49,41 +50,52 @@ class PreTrade:
         return Denial(check=_BARRED, message=f"nothing was sent: {self._desk.barred}")
 
     def _context(self, order: Order, changes: Changes, *, from_person: bool) -> RiskContext:
+        """Return what the checks look at; of the account only where the order adds to it."""
         desk = self._desk
-        instrument = desk.instruments[order.instrument_id]
+        name = order.instrument_id
+        instrument = desk.instruments[name]
         limits = desk.settings.limits
         now = desk.clock.now()
+        if order.reduce_only:  # no check looks further then
+            return RiskContext(
+                trading_state=desk.trading_state,
+                limits=limits,
+                instrument=instrument,
+                now=now,
+                price=desk.price(name),
+                from_person=from_person,
+            )
         pending = [o for o in changes.orders.values() if not o.state.is_terminal]
         day = day_figures(desk) if limits.max_daily_loss is not None else None
         window = limits.duplicate_window
         recent: tuple[Order, ...] = ()
         if window is not None:
             recent = (*desk.orders.decided_since(now - window), *pending)
+        around = (*desk.orders.values(), *pending)
         return RiskContext(
             trading_state=desk.trading_state,
             limits=limits,
             instrument=instrument,
             now=now,
-            price=desk.price(order.instrument_id),
+            price=desk.price(name),
             rate=desk.rate(instrument) or ONE,
-            net_quantity=desk.ledger.net_quantity(order.instrument_id),
-            free_cash=self._free_cash(order, pending),
-            open_orders=tuple(_judged(o) for o in (*desk.orders.values(), *pending)),
+            net_quantity=desk.ledger.net_quantity(name),
+            free_cash=self._free_cash(order, around),
+            open_orders=tuple(_judged(o) for o in around if o.instrument_id == name),
             recent_orders=recent,
             day_pnl=None if day is None else day.pnl,
             day_equity=None if day is None else day.equity_at_cut,
-            blocked=desk.blocked.get(order.instrument_id)
-            or desk.outside.blocked(order.instrument_id),
+            blocked=desk.blocked.get(name) or desk.outside.blocked(name),
             from_person=from_person,
         )
 
-    def _free_cash(self, order: Order, pending: Sequence[Order]) -> Decimal | None:
+    def _free_cash(self, order: Order, around: Sequence[Order]) -> Decimal | None:
         desk = self._desk
         instrument = desk.instruments[order.instrument_id]
         if instrument.kind is not InstrumentKind.SPOT or order.purpose is not OrderPurpose.ENTRY:
             return None
         free = desk.ledger.balances().get(instrument.quote, ZERO)
-        for other in (*desk.orders.values(), *pending):
+        for other in around:
             if desk.instruments[other.instrument_id].quote == instrument.quote:
                 free -= reserved(desk, other)
         return free

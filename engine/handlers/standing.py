@@ -9,7 +9,7 @@ from datetime import datetime
 
 from engine.desk.closing import at_most, closable
 from engine.desk.state import Changes, Desk
-from engine.desk.worth import run_cash, run_equity
+from engine.desk.worth import run_worth
 from engine.domain.accounts import TradingState
 from engine.domain.ids import InstrumentId, RunId
 from engine.domain.instruments import Instrument
@@ -29,13 +29,13 @@ from engine.portfolio.sizing import changes as sized
 def book_state(desk: Desk, run: Run, instrument: Instrument) -> BookState | None:
     """Return what sizing may use of a run; None while something has no price."""
     price, rate = desk.price(instrument.id), desk.rate(instrument)
-    equity = run_equity(desk, run)
-    if price is None or rate is None or equity is None:
+    worth = run_worth(desk, run)
+    if price is None or rate is None or worth.equity is None:
         return None
     return BookState(
-        quantity=desk.position(run.book_id, instrument.id).quantity,
-        equity=equity,
-        cash=run_cash(desk, run),
+        quantity=desk.ledger.quantity(run.book_id, instrument.id),
+        equity=worth.equity,
+        cash=worth.cash,
         price=price,
         rate=rate,
     )

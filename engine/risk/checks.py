@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from engine.domain.accounts import TradingState
 from engine.domain.instruments import Instrument
-from engine.domain.money import ZERO, exact, to_text
+from engine.domain.money import ONE, ZERO, exact, to_text
 from engine.domain.orders import Order, OrderSide, OrderState
 from engine.risk.limits import RiskLimits
 
@@ -29,12 +29,15 @@ class Denial:
 class RiskContext:
     """What the checks look at, as of one instant.
 
+    An order that only shrinks exposure passes whatever looks at more than the instrument's price:
+    for it, what has a default here is left out.
+
     Attributes:
         price: Reference price, quote per base; None when there is no usable one.
         rate: Reporting units per quote unit.
         net_quantity: Over all books of the instrument, signed.
         free_cash: Quote cash not yet spent or reserved; None where the venue holds margin.
-        open_orders: Every order of the account that has not ended.
+        open_orders: Those of the instrument that have not ended.
         recent_orders: Those decided within the duplicate window, ended ones included.
         day_pnl, day_equity: Since the day cut, and the equity at it; None when unknown.
         blocked: Instruments in which entries wait, with the reason.
@@ -46,13 +49,13 @@ class RiskContext:
     instrument: Instrument
     now: datetime
     price: Decimal | None
-    rate: Decimal
-    net_quantity: Decimal
-    free_cash: Decimal | None
-    open_orders: tuple[Order, ...]
-    recent_orders: tuple[Order, ...]
-    day_pnl: Decimal | None
-    day_equity: Decimal | None
+    rate: Decimal = ONE
+    net_quantity: Decimal = ZERO
+    free_cash: Decimal | None = None
+    open_orders: tuple[Order, ...] = ()
+    recent_orders: tuple[Order, ...] = ()
+    day_pnl: Decimal | None = None
+    day_equity: Decimal | None = None
     blocked: str = ""
     from_person: bool = False
 

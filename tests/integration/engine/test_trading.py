@@ -3,7 +3,7 @@
 from datetime import time, timedelta
 from decimal import Decimal
 
-from engine.desk.worth import run_cash
+from engine.desk.worth import run_worth
 from engine.domain.adjustments import Adjustment
 from engine.domain.commands import (
     ClosePosition,
@@ -50,7 +50,7 @@ async def test_the_whole_cash_leaves_room_for_the_fee() -> None:
     bench = Bench(flat(100, 100, 100, 100), {"run": {at(0): ZERO, at(1): ONE}}, fee="0.001")
     await bench.until()
     assert bench.held() == Decimal("9.990")  # 9.990 x 100 x 1.001 = 999.999
-    assert run_cash(bench.desk, bench.desk.runs[run().id]) >= 0
+    assert run_worth(bench.desk, bench.desk.runs[run().id]).cash >= 0
 
 
 async def test_a_start_in_mid_signal_waits_for_the_next_change() -> None:

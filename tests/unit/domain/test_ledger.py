@@ -189,6 +189,13 @@ def test_a_linear_contract_leaves_the_wallet_alone_until_it_is_closed() -> None:
     assert books.balances() == {USDT: 100}
 
 
+def test_balances_told_before_a_booking_stay_as_they_were() -> None:
+    books = ledger(entry(1, SELL, "10", "3000", of=LINEAR))
+    before = books.balances()
+    books.apply(entry(2, BUY, "10", "2900", of=LINEAR))
+    assert (before, books.balances()) == ({USDT: 0}, {USDT: 100})
+
+
 def test_spot_balances_show_base_and_quote() -> None:
     books = ledger(
         deposit_entry(

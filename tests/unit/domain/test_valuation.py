@@ -9,7 +9,7 @@ from engine.domain.ids import BookId
 from engine.domain.instruments import Instrument
 from engine.domain.ledger import Ledger
 from engine.domain.orders import OrderSide
-from engine.domain.valuation import Mark, RateBook, Valuation, value_account
+from engine.domain.valuation import Mark, RateBook, Valuation, account_equity, value_account
 from tests.fakes.trading import (
     ACCOUNT,
     BNB,
@@ -74,7 +74,10 @@ def valued(entries: list[LedgerEntry], prices: dict, *, minutes: int = 0) -> Val
     for entry in entries:
         ledger.apply(entry)
     rates = RateBook(USDT, INSTRUMENTS, prices)
-    return value_account(ledger, prices, now=at(minutes), max_age=HOUR, rates=rates)
+    value = value_account(ledger, prices, now=at(minutes), max_age=HOUR, rates=rates)
+    alone = account_equity(ledger, prices, now=at(minutes), max_age=HOUR, rates=rates)
+    assert alone == value.equity
+    return value
 
 
 def test_a_spot_buy_changes_equity_by_its_gain_less_its_fee() -> None:

@@ -179,6 +179,29 @@ def test_entries_keep_the_trading_hours_of_their_zone(
     assert refusal(EXIT, limits=limits, now=now) == ""
 
 
+def test_what_only_shrinks_exposure_is_judged_without_a_look_at_the_account() -> None:
+    limits = RiskLimits(
+        max_order_value=D(0),
+        max_position_value=D(0),
+        max_daily_loss=D(0),
+        price_collar=D("0.01"),
+        duplicate_window=timedelta(seconds=5),
+    )
+    doubt = order("other", state=OrderState.UNKNOWN)
+    twin = replace(EXIT, client_order_id=doubt.client_order_id)
+    through = replace(EXIT, order_type=OrderType.LIMIT, limit_price=D(90))
+    found: set[str] = set()
+    for leaving in (EXIT, STOP, through):
+        for state in TradingState:
+            known = {"limits": limits, "trading_state": state}
+            full = context(**known, open_orders=(doubt,), recent_orders=(twin,), blocked="why")
+            bare = RiskContext(**known, instrument=SPOT, now=NOON, price=D(100))
+            denial = check_order(leaving, full)
+            assert denial == check_order(leaving, bare)
+            found.add("" if denial is None else denial.check)
+    assert found == {"", "kill_switch", "price_collar"}
+
+
 def test_no_limit_ever_holds_a_position_open() -> None:
     tight = RiskLimits(
         max_order_value=D(0),

@@ -237,7 +237,7 @@ class _Reader:
             tuple(self.legs),
             self._rate(instrument.settlement) if self.legs else ONE,
             _total(self.fees),
-            _total(self.funding) + _total(self.interest),
+            _total(self.funding + self.interest),
             entry.reason or (entry.purpose or ""),
             entry.corrects,
         )

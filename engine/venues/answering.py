@@ -15,18 +15,20 @@ from engine.errors import OrderNotFound
 from engine.ports import OrderReport, VenuePosition
 from engine.venues.book import Book, WorkingOrder
 from engine.venues.funds import locks
+from engine.venues.keeping import BookKeeper
 from engine.venues.models import FillModels
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What one book says; the caller sees to it that it is on disk."""
+    """What one book and its keeper say; the caller sees to it that it is on disk."""
 
     book: Book
+    keeper: BookKeeper
     models: FillModels
 
     def order(self, order: Order) -> OrderReport | None:
-        working = self.book.orders.get(order.client_order_id)
+        working = self.keeper.order(order.client_order_id)
         return None if working is None else working.report()
 
     def open_orders(self) -> tuple[OrderReport, ...]:
@@ -39,9 +41,8 @@ class Answers:
     ) -> tuple[Fill, ...]:
         return tuple(
             fill
-            for fill in self.book.fills
-            if (since is None or fill.ts_event >= since)
-            and (instruments is None or fill.instrument_id in instruments)
+            for fill in self.keeper.fills_since(since)
+            if instruments is None or fill.instrument_id in instruments
         )
 
     def balances(self) -> tuple[Balance, ...]:
@@ -87,13 +88,14 @@ class BookVenue(ABC):
         return
 
 
-def live_order(book: Book, order: Order) -> WorkingOrder:
+def live_order(keeper: BookKeeper, order: Order) -> WorkingOrder:
     """Return an order that may be cancelled.
 
     Raises:
         OrderNotFound: It is not there, or has ended.
+        StorageError: The books can't be read.
     """
-    working = book.orders.get(order.client_order_id)
+    working = keeper.order(order.client_order_id)
     if working is None or not working.is_live:
         state = "is not there" if working is None else f"has ended ({working.state})"
         raise OrderNotFound(f"{order.instrument_id}: order {order.client_order_id} {state}.")

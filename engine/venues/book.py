@@ -4,7 +4,7 @@ Pure state and arithmetic. Every change is noted in `dirty`, so that a store can
 what moved; nothing here knows of files, clocks or tasks.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -129,6 +129,11 @@ class Book:
     Its arithmetic expects `money.exact()` around it. `marks` are the last known prices by
     instrument, and `bests` the best bid and ask where an order book is shown; whoever drives the
     matching keeps both current.
+
+    Attributes:
+        orders: By our id: the live ones, and those ended that no store has taken over.
+        fills: Those that no store has taken over, oldest first.
+        last_fill: The newest, wherever it is kept.
     """
 
     def __init__(
@@ -142,6 +147,7 @@ class Book:
         self.orders: dict[ClientOrderId, WorkingOrder] = {}
         self.live: dict[InstrumentId, dict[ClientOrderId, WorkingOrder]] = {}
         self.fills: list[Fill] = []
+        self.last_fill: Fill | None = None
         self.cash: dict[AssetId, Decimal] = dict(opening_balances)
         self.holdings: dict[InstrumentId, Holding] = {}
         self.volumes: dict[InstrumentId, VolumeTaken] = {}
@@ -191,6 +197,14 @@ class Book:
             if not mine:
                 del self.live[working.order.instrument_id]
 
+    def forget(self, ended: Iterable[ClientOrderId], fills: Sequence[Fill]) -> None:
+        """Leave orders that have ended, and all fills up to the last of these, to a store."""
+        for client_order_id in ended:
+            del self.orders[client_order_id]
+        if fills:
+            kept = fills[-1].sequence
+            self.fills = [fill for fill in self.fills if fill.sequence > kept]
+
     def group(self, group_id: OrderGroupId, instrument_id: InstrumentId) -> list[WorkingOrder]:
         """Return the live orders of a group, oldest first."""
         mine = self.live.get(instrument_id, {})
@@ -232,13 +246,14 @@ class Book:
             commission=commission,
             commission_asset=commission_asset,
             ts_event=at,
-            sequence=len(self.fills),
+            sequence=0 if self.last_fill is None else self.last_fill.sequence + 1,
             liquidity=liquidity,
         )
         instrument = self.instruments[order.instrument_id]
         working.filled += quantity
         working.fills += 1
         self.fills.append(fill)
+        self.last_fill = fill
         self.dirty.fills.append(fill)
         self._trade(instrument, quantity * order.side.sign, price)
         self._pay(commission_asset, commission)

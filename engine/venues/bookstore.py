@@ -5,22 +5,26 @@ the answer to an order and nothing else.
 """
 
 import asyncio
+import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
-from engine.domain.ids import AssetId, InstrumentId
+from engine.domain.ids import AssetId, ClientOrderId, InstrumentId
 from engine.domain.money import to_text
-from engine.domain.orders import Fill
+from engine.domain.orders import Fill, OrderState
 from engine.errors import StorageError
 from engine.venues.book import Book, BookChange, Holding, VolumeTaken, WorkingOrder
+
+_CACHED_KIB = 256
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS marker (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -33,11 +37,19 @@ CREATE TABLE IF NOT EXISTS holdings (instrument TEXT PRIMARY KEY, quantity TEXT 
 CREATE TABLE IF NOT EXISTS volumes (instrument TEXT PRIMARY KEY, bar_start TEXT NOT NULL,
     quantity TEXT NOT NULL) WITHOUT ROWID;
 """
+# Instants in the rows are UTC text; without its Z the text sorts as time does.
+_FILLS_SINCE = """SELECT seq, body FROM fills
+    WHERE rtrim(json_extract(body, '$.ts_event'), 'Z') >= ? ORDER BY seq"""
+_ORDERS_SINCE = """SELECT id, body FROM orders
+    WHERE rtrim(json_extract(body, '$.ts_last'), 'Z') >= ? ORDER BY seq"""
+_LIVE_ORDERS = """SELECT id, body FROM orders
+    WHERE json_extract(body, '$.state') NOT IN (SELECT value FROM json_each(?)) ORDER BY seq"""
+_ENDED = json.dumps([state for state in OrderState if state.is_terminal])
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows to write in one transaction, or all rows as read back; money is plain text.
+    """Rows to write in one transaction, or what stands as read back; money is plain text.
 
     Attributes:
         markers: Named texts: the cursor, and what the books belong to.
@@ -68,10 +80,26 @@ class Page:
 
 
 class BookStore(Protocol):
-    """Keeps pages. Raises only StorageError."""
+    """Keeps pages, and is asked for what has left the books. Raises only StorageError.
+
+    It is read on one thread while another one may write.
+    """
 
     def read(self) -> Page:
-        """Return everything that was written; an empty page when nothing was."""
+        """Return what stands: everything written but orders that have ended and all fills
+        before the last; an empty page when nothing was written."""
+        ...
+
+    def find_order(self, client_order_id: ClientOrderId) -> str | None:
+        """Return an order, live or ended, as it was last written; None: it never was."""
+        ...
+
+    def orders_since(self, since: datetime | None) -> dict[str, str]:
+        """Return orders that moved last at `since` or later (None: all), as they came."""
+        ...
+
+    def fills_since(self, since: datetime | None) -> dict[int, str]:
+        """Return fills of `since` or later (None: all) by their sequence, in its order."""
         ...
 
     def write(self, page: Page, *, durable: bool) -> None:
@@ -97,26 +125,38 @@ class SqliteBookStore:
         self._path = path
         self._owner = owner
         self._connection: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
         self._full = True
 
     def read(self) -> Page:
-        try:
-            connection = self._connect()
-            page = Page()
+        page = Page()
+        with self._reading() as connection:
             page.markers.update(connection.execute("SELECT name, value FROM marker"))
-            page.orders.update(connection.execute("SELECT id, body FROM orders ORDER BY seq"))
-            page.fills.update(connection.execute("SELECT seq, body FROM fills ORDER BY seq"))
+            page.orders.update(connection.execute(_LIVE_ORDERS, (_ENDED,)))
+            page.fills.update(
+                connection.execute("SELECT seq, body FROM fills ORDER BY seq DESC LIMIT 1")
+            )
             page.cash.update(connection.execute("SELECT asset, total FROM cash"))
             for name, quantity, value in connection.execute("SELECT * FROM holdings"):
                 page.holdings[name] = (quantity, value)
             for name, start, quantity in connection.execute("SELECT * FROM volumes"):
                 page.volumes[name] = (start, quantity)
-        except (sqlite3.Error, OSError) as exc:
-            raise StorageError(
-                f"The {self._owner} venue's books in {self._path} can't be read ({exc}). "
-                "Nothing was changed. Check the file's permissions, or start afresh."
-            ) from exc
         return page
+
+    def find_order(self, client_order_id: ClientOrderId) -> str | None:
+        with self._reading() as connection:
+            rows: list[tuple[str]] = connection.execute(
+                "SELECT body FROM orders WHERE id = ?", (client_order_id,)
+            ).fetchall()
+        return rows[0][0] if rows else None
+
+    def orders_since(self, since: datetime | None) -> dict[str, str]:
+        with self._reading() as connection:
+            return dict(connection.execute(_ORDERS_SINCE, (_sorted_text(since),)))
+
+    def fills_since(self, since: datetime | None) -> dict[int, str]:
+        with self._reading() as connection:
+            return dict(connection.execute(_FILLS_SINCE, (_sorted_text(since),)))
 
     def write(self, page: Page, *, durable: bool) -> None:
         try:
@@ -134,22 +174,46 @@ class SqliteBookStore:
             ) from exc
 
     def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection of its own to read by: it waits for no write, however slow the disk."""
+        try:
+            if self._reader is None:
+                self._connect()
+                self._reader = self._opened()
+            yield self._reader
+        except (sqlite3.Error, OSError) as exc:
+            raise StorageError(
+                f"The {self._owner} venue's books in {self._path} can't be read ({exc}). "
+                "Nothing was changed. Check the file's permissions, or start afresh."
+            ) from exc
+
     def _connect(self) -> sqlite3.Connection:
         if self._connection is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            # One thread at a time uses it (Journal); which one it is changes.
-            connection = sqlite3.connect(
-                self._path, isolation_level=None, check_same_thread=False, timeout=5.0
-            )
+            connection = self._opened()
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
             connection.executescript(_SCHEMA)
             self._connection = connection
         return self._connection
+
+    def _opened(self) -> sqlite3.Connection:
+        # One thread at a time uses a connection (Journal); which one it is changes.
+        connection = sqlite3.connect(
+            self._path, isolation_level=None, check_same_thread=False, timeout=5.0
+        )
+        # What is written comes at the end and is seldom read again: SQLite's own 2 MB of pages
+        # each would hold little but orders that are over.
+        connection.execute(f"PRAGMA cache_size=-{_CACHED_KIB}")
+        return connection
 
     @staticmethod
     def _put(connection: sqlite3.Connection, page: Page) -> None:
@@ -171,6 +235,11 @@ class SqliteBookStore:
             connection.executemany("REPLACE INTO volumes VALUES (?, ?, ?)", rows)
         if page.markers:
             connection.executemany("REPLACE INTO marker VALUES (?, ?)", page.markers.items())
+
+
+def _sorted_text(since: datetime | None) -> str:
+    """Return an instant as the rows have it, without its Z; None sorts before all of them."""
+    return "" if since is None else since.astimezone(UTC).replace(tzinfo=None).isoformat()
 
 
 # --- pages from books and back ----------------------------------------------------------------
@@ -203,7 +272,7 @@ def restore(book: Book, page: Page) -> None:
     Raises:
         StorageError: The rows can't be understood.
     """
-    try:
+    with _readable():
         book.cash = {AssetId(asset): Decimal(total) for asset, total in page.cash.items()}
         book.holdings = {
             InstrumentId(name): Holding(Decimal(quantity), Decimal(value))
@@ -213,23 +282,45 @@ def restore(book: Book, page: Page) -> None:
             InstrumentId(name): VolumeTaken(datetime.fromisoformat(start), Decimal(quantity))
             for name, (start, quantity) in page.volumes.items()
         }
-        book.fills = [msgspec.json.decode(body, type=Fill) for body in page.fills.values()]
-        for working in _decoded(page.orders.values()):
-            book.restore_order(working)
+        book.last_fill = fill_of(page.fills[max(page.fills)]) if page.fills else None
+        for body in page.orders.values():
+            book.restore_order(order_of(body))
+    book.take_dirty()
+
+
+def order_of(body: str) -> WorkingOrder:
+    """Return an order as its row has it.
+
+    Raises:
+        StorageError: The row can't be understood.
+    """
+    with _readable():
+        return msgspec.json.decode(body, type=WorkingOrder)
+
+
+def fill_of(body: str) -> Fill:
+    """Return a fill as its row has it.
+
+    Raises:
+        StorageError: The row can't be understood.
+    """
+    with _readable():
+        return msgspec.json.decode(body, type=Fill)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
     except (msgspec.MsgspecError, ArithmeticError, ValueError) as exc:
         raise StorageError(
             f"The venue's books are not readable ({exc}). Nothing was changed. "
             "Start afresh, or bring back the file as it was."
         ) from exc
-    book.take_dirty()
 
 
 def _text(value: WorkingOrder | Fill) -> str:
     return msgspec.json.encode(value).decode()
-
-
-def _decoded(bodies: Iterable[str]) -> Iterable[WorkingOrder]:
-    return (msgspec.json.decode(body, type=WorkingOrder) for body in bodies)
 
 
 class Journal:

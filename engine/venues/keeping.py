@@ -1,15 +1,22 @@
-"""A book that a store keeps: taken up where it stood, and written as it moves."""
+"""A book that a store keeps: taken up where it stood, and written as it moves.
+
+Orders that have ended and fills leave the book once they are on disk; from then on the store is
+asked for them.
+"""
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 
+from engine.domain.ids import ClientOrderId
+from engine.domain.orders import Fill
 from engine.errors import ConfigError
-from engine.venues.book import Book
-from engine.venues.bookstore import BookStore, Journal, encode, restore
+from engine.venues.book import Book, WorkingOrder
+from engine.venues.bookstore import BookStore, Journal, encode, fill_of, order_of, restore
 
 
 class BookKeeper:
-    """Ties a book to its store; without a store everything here does nothing.
+    """Ties a book to its store; without a store the book itself keeps everything.
 
     Args:
         prints: What the books belong to: a digest by series name.
@@ -86,7 +93,46 @@ class BookKeeper:
         if not self._is_marked:
             markers |= self._origin
             self._is_marked = True
-        await self._journal.write(encode(self._book, self._book.take_dirty(), markers))
+        change = self._book.take_dirty()
+        # told now: what ends while this is written is on disk with a later page
+        ended = [name for name, working in change.orders.items() if not working.is_live]
+        await self._journal.write(encode(self._book, change, markers))
+        self._book.forget(ended, change.fills)
+
+    # --- what the book and its store know -------------------------------------------------
+
+    def order(self, client_order_id: ClientOrderId) -> WorkingOrder | None:
+        """Return an order, live or ended; None when there never was one.
+
+        Raises:
+            StorageError: It can't be read.
+        """
+        working = self._book.orders.get(client_order_id)
+        if working is not None or self._store is None:
+            return working
+        body = self._store.find_order(client_order_id)
+        return None if body is None else order_of(body)
+
+    def orders_since(self, since: datetime) -> list[WorkingOrder]:
+        """Return the orders on disk that moved last at `since` or later, as they came.
+
+        Raises:
+            StorageError: They can't be read.
+        """
+        bodies = {} if self._store is None else self._store.orders_since(since)
+        return [order_of(body) for body in bodies.values()]
+
+    def fills_since(self, since: datetime | None) -> list[Fill]:
+        """Return fills of `since` or later (None: all), oldest first; with a store, those on disk.
+
+        Raises:
+            StorageError: They can't be read.
+        """
+        if self._store is not None:
+            return [fill_of(body) for body in self._store.fills_since(since).values()]
+        return [fill for fill in self._book.fills if since is None or fill.ts_event >= since]
+
+    # --- the end --------------------------------------------------------------------------
 
     async def flush(self) -> None:
         """Return when everything committed so far is on disk."""

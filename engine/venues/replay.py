@@ -182,11 +182,10 @@ class ReplayVenue(BookVenue):
 
     def _repeat_reports(self) -> None:
         """Tell again what happened at the instant it stands at: nobody may have heard."""
-        for fill in self._book.fills:
-            if fill.ts_event >= self._now:
-                self._outbox.append(FillReported(fill))
-        for working in self._book.orders.values():
-            if working.ts_last >= self._now and working.state is not OrderState.ACKNOWLEDGED:
+        for fill in self._keeper.fills_since(self._now):
+            self._outbox.append(FillReported(fill))
+        for working in self._keeper.orders_since(self._now):
+            if working.state is not OrderState.ACKNOWLEDGED:
                 self._outbox.append(OrderReported(working.report()))
 
     async def close(self) -> None:
@@ -307,7 +306,7 @@ class ReplayVenue(BookVenue):
 
     async def _answers(self) -> Answers:
         await self._flush()
-        return Answers(self._book, self._models)
+        return Answers(self._book, self._keeper, self._models)
 
     async def _flush(self) -> None:
         """Return when what will be answered is on disk."""
@@ -327,8 +326,8 @@ class ReplayVenue(BookVenue):
             OrderStateUnknown: The books could not be written: it may be there after a restart.
         """
         await self.open()
-        working = self._book.orders.get(order.client_order_id)
         try:
+            working = self._keeper.order(order.client_order_id)
             if working is not None:
                 await self._flush()
             else:
@@ -357,7 +356,7 @@ class ReplayVenue(BookVenue):
 
     async def cancel_order(self, order: Order) -> None:
         await self.open()
-        working = live_order(self._book, order)
+        working = live_order(self._keeper, order)
         report = self._matcher.end(working, OrderState.CANCELLED, self._now, "")
         try:
             await self._keeper.commit(self._now_ms)

@@ -127,6 +127,15 @@ class WatchedStore:
     def read(self) -> Page:
         return self._store.read()
 
+    def find_order(self, client_order_id: ClientOrderId) -> str | None:
+        return self._store.find_order(client_order_id)
+
+    def orders_since(self, since: datetime | None) -> dict[str, str]:
+        return self._store.orders_since(since)
+
+    def fills_since(self, since: datetime | None) -> dict[int, str]:
+        return self._store.fills_since(since)
+
     def write(self, page: Page, *, durable: bool) -> None:
         self._fuse.reach("before the venue's books")
         self._store.write(page, durable=durable)
@@ -270,7 +279,7 @@ class World:
             bench = self.bench(storage.unit_of_work, Fuse())
             await bench.service.recover()
             desk = bench.desk
-            page = self.store().read()
+            books = self.store()
             async with storage.unit_of_work() as unit:
                 orders = (
                     *await unit.orders.recent(desk.account.id, 10_000),
@@ -280,8 +289,8 @@ class World:
             told = [row.event for row in events if type(row.event).__name__ != "ServiceStarted"]
             theirs = {balance.asset: balance.total for balance in await bench.venue.balances()}
             ending = Ending(
-                venue_orders=page.orders,
-                venue_fills=page.fills,
+                venue_orders=books.orders_since(None),
+                venue_fills=books.fills_since(None),
                 orders={o.client_order_id: (o.state, o.filled_quantity) for o in orders},
                 positions={p.book_id: p.quantity for p in desk.ledger.positions()},
                 balances=desk.ledger.balances(),
@@ -291,6 +300,7 @@ class World:
             assert {a: b for a, b in ending.balances.items() if b} == {
                 a: b for a, b in theirs.items() if b
             }
+            books.close()
             await bench.venue.close()
         return ending
 

@@ -115,7 +115,7 @@ class PaperAccount:
     # --- orders ---------------------------------------------------------------------------
 
     def knows(self, order: Order) -> bool:
-        return order.client_order_id in self.book.orders
+        return self._keeper.order(order.client_order_id) is not None
 
     def lacks_price(self, order: Order) -> bool:
         """Tell whether nothing says yet what an order would cost."""
@@ -130,8 +130,8 @@ class PaperAccount:
             OrderRefused and its subclasses: It is not there.
             OrderStateUnknown: The books could not be written: it may be there after a restart.
         """
-        working = self.book.orders.get(order.client_order_id)
         try:
+            working = self._keeper.order(order.client_order_id)
             if working is not None:
                 await self._keeper.flush()
             else:
@@ -145,7 +145,7 @@ class PaperAccount:
 
     async def cancel(self, order: Order) -> None:
         """End an order; see the port."""
-        working = live_order(self.book, order)
+        working = live_order(self._keeper, order)
         report = self.market.cancel(working, self._clock.now())
         try:
             await self.settle([report])
@@ -157,4 +157,4 @@ class PaperAccount:
     async def answers(self) -> Answers:
         """Return what the books say, once it is on disk."""
         await self._keeper.flush()
-        return Answers(self.book, self._models)
+        return Answers(self.book, self._keeper, self._models)

@@ -223,7 +223,8 @@ class PaperMarket:
         self._is_noted = False
         if bar.state in NO_PROOF or name not in self.book.live:
             return out
-        at = max(bar.end, self.book.fills[-1].ts_event if self.book.fills else bar.end)
+        last = self.book.last_fill
+        at = bar.end if last is None else max(bar.end, last.ts_event)
         opened = BarOpen(name, bar.timestamp, bar.end, bar.open, bar.volume)
         with exact():
             there = [one for one in self._arrived(name, bar.timestamp) if _lasts(one, bar.end)]

@@ -225,7 +225,7 @@ class PaperVenue(BookVenue):
         """Place `order` at the present market time; see the port."""
         try:
             account = await self._opened()
-            if not account.knows(order) and account.lacks_price(order):
+            if account.lacks_price(order) and not account.knows(order):
                 await self._learn_price(account, order.instrument_id)
         except VenueUnavailable as exc:
             raise RequestRefused(

@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from engine.domain.flows import FlowKind
-from engine.domain.orders import Liquidity
+from engine.domain.orders import Liquidity, OrderState
 from engine.ports import BarsClosed, FlowReported
 from sandbox.exchange.core.kinds import Side
 from tests.contract.venues.cases import case
@@ -16,6 +16,7 @@ from tests.contract.venues.steps import (
     held,
     locked,
     outcome,
+    resting_buy,
     sized,
     total,
     traded,
@@ -95,6 +96,24 @@ async def test_v707_fills_of_no_instrument_are_none(market):
     await traded(market, sized(market, "buy", "1"))
     assert await market.venue.fills_since(None, ()) == ()
     assert await market.venue.fills_since(None) == tuple(fills(market))
+
+
+@case(708, "What ended long ago is found by our id, and its fills since an instant.")
+async def test_v708_what_ended_long_ago_is_found(market):
+    bought, gone = sized(market, "buy", "1"), await resting_buy(market)
+    await market.venue.cancel_order(gone)
+    await outcome(market, gone)
+    (first,) = await traded(market, bought)
+    sold = sized(market, "sell", "1")
+    told = await traded(market, sold, sized(market, "buy", "1"), sized(market, "sell", "1"))
+    await market.pump(is_bars)
+    found = await market.venue.find_order(bought)
+    assert (found.state, Decimal(found.filled_quantity)) == (OrderState.FILLED, 1)
+    assert found.venue_order_id == first.venue_order_id
+    assert (await market.venue.find_order(sold)).state is OrderState.FILLED
+    assert (await market.venue.find_order(gone)).state is OrderState.CANCELLED
+    assert list(await market.venue.fills_since(first.ts_event)) == told
+    assert await market.venue.open_orders() == ()
 
 
 @case(710, "The position follows the fills, down to none.")

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from engine.domain.orders import OrderState
-from engine.errors import OrderStateUnknown
+from engine.errors import OrderNotFound, OrderStateUnknown
 from sandbox.exchange.core import Effect
 from tests.contract.venues.cases import case
 from tests.contract.venues.needs import Need
@@ -114,6 +114,27 @@ async def test_v907_new_stream_tells_no_fill_under_another_key(market):
     await market.reopen()
     await traded(market, sized(market, "buy", "1"))
     assert sum({fill.key: fill.quantity for fill in fills(market)}.values()) == 2
+
+
+@case(908, "What ended before a restart is found after it and never placed anew.", Need.LASTING)
+async def test_v908_what_ended_before_a_restart_is_found_after_it(market):
+    bought, gone = sized(market, "buy", "1"), await resting_buy(market)
+    await market.venue.cancel_order(gone)
+    await outcome(market, gone)
+    before = await traded(market, bought, sized(market, "sell", "1"))
+    venue = await market.reopen()
+    again = sized(market, "buy", "1")
+    *_, last = await traded(market, again)
+    assert list(await venue.fills_since(None)) == [*before, last]
+    assert list(await venue.fills_since(before[0].ts_event)) == [*before, last]
+    for one in (bought, gone):
+        state = (await venue.find_order(one)).state
+        assert state is (OrderState.FILLED if one is bought else OrderState.CANCELLED)
+        with pytest.raises(OrderNotFound):
+            await venue.cancel_order(one)
+    assert (await venue.submit_order(bought)).state is OrderState.FILLED
+    assert await venue.open_orders() == ()
+    assert list(await venue.fills_since(None)) == [*before, last]
 
 
 @case(910, "Closing is harmless when repeated.")

@@ -1,17 +1,18 @@
 """Replays for tests: made short, driven by hand, killed and resumed."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from engine.bars import Bars
 from engine.domain.bars import Timeframe
-from engine.domain.ids import InstrumentId
+from engine.domain.ids import ClientOrderId, InstrumentId
 from engine.domain.orders import Fill
 from engine.errors import StorageError
 from engine.ports import BarsClosed, FillReported, VenueMessage
 from engine.schedule.simulated import SimulatedClock
-from engine.venues.bookstore import BookStore, Page
+from engine.venues.bookstore import BookStore, Page, fill_of, order_of
 from engine.venues.replay import ReplayVenue
 from tests.fakes.clocks import FakeWallClock
 from tests.fakes.markets import ACCOUNT, LINEAR, OPENS_AT, SPOT, USDT
@@ -19,6 +20,8 @@ from tests.fakes.markets import ACCOUNT, LINEAR, OPENS_AT, SPOT, USDT
 
 class KeptPages:
     """A `BookStore` in memory that outlives its venue; it can fail at one write.
+
+    It says no more than a file does: what has ended and old fills have to be asked for.
 
     Args:
         fails_at: Number of the write that raises, from 1; None never does.
@@ -35,7 +38,29 @@ class KeptPages:
     def read(self) -> Page:
         copy = Page()
         copy.add(self.kept)
+        for client_order_id, body in self.kept.orders.items():
+            if not order_of(body).is_live:
+                del copy.orders[client_order_id]
+        for sequence in sorted(self.kept.fills)[:-1]:
+            del copy.fills[sequence]
         return copy
+
+    def find_order(self, client_order_id: ClientOrderId) -> str | None:
+        return self.kept.orders.get(client_order_id)
+
+    def orders_since(self, since: datetime | None) -> dict[str, str]:
+        return {
+            client_order_id: body
+            for client_order_id, body in self.kept.orders.items()
+            if since is None or order_of(body).ts_last >= since
+        }
+
+    def fills_since(self, since: datetime | None) -> dict[int, str]:
+        return {
+            sequence: body
+            for sequence, body in sorted(self.kept.fills.items())
+            if since is None or fill_of(body).ts_event >= since
+        }
 
     def write(self, page: Page, *, durable: bool) -> None:
         self.writes += 1
@@ -60,6 +85,15 @@ class Failing:
 
     def read(self) -> Page:
         return self._inner.read()
+
+    def find_order(self, client_order_id: ClientOrderId) -> str | None:
+        return self._inner.find_order(client_order_id)
+
+    def orders_since(self, since: datetime | None) -> dict[str, str]:
+        return self._inner.orders_since(since)
+
+    def fills_since(self, since: datetime | None) -> dict[int, str]:
+        return self._inner.fills_since(since)
 
     def write(self, page: Page, *, durable: bool) -> None:
         self._writes += 1

@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 from engine.domain.ids import ClientOrderId, InstrumentId
 from engine.domain.orders import Fill, Order, TimeInForce
 from engine.errors import OrderRefused
-from engine.venues.book import Book
-from engine.venues.bookstore import Page, encode, restore
+from engine.venues.book import Book, WorkingOrder
+from engine.venues.bookstore import encode, fill_of, order_of, restore
 from engine.venues.models import FeeModel, FillModels, LatencyModel, SlippageModel
 from engine.venues.paper.market import PaperMarket
 from tests.fakes.marketdata import Levels
 from tests.fakes.markets import ACCOUNT, BASE, BTC, PERP, USDT, bar, minute, order
 from tests.unit.venues.paper.floor import Floor
+from tests.unit.venues.replays import KeptPages
 
 OPENING = {USDT: D(5_000), BASE: D(9)}
 NAMES = (BTC, PERP)
@@ -170,7 +171,7 @@ class Told:
         self.floor = Floor(models=models, balances=OPENING, seed=3)
         self.fills: list[Fill] = []
         self.placed: list[Order] = []
-        self._page = Page()
+        self._pages = KeptPages()
         self._shown: dict[InstrumentId, Shows] = {}
         self._connected = True
 
@@ -234,14 +235,24 @@ class Told:
     def _keep(self) -> None:
         book, notes = self.floor.book, self.floor.market.notes()
         if notes is not None:
-            self._page.add(encode(book, book.take_dirty(), notes))
+            self._pages.write(encode(book, book.take_dirty(), notes), durable=True)
+
+    def kept_fills(self) -> list[Fill]:
+        """Return all fills that were kept, whoever of its lives made them."""
+        return [fill_of(body) for body in self._pages.fills_since(None).values()]
+
+    def kept_orders(self) -> dict[str, WorkingOrder]:
+        """Return all orders that were kept, live or ended, by our id."""
+        bodies = self._pages.orders_since(None)
+        return {client_order_id: order_of(body) for client_order_id, body in bodies.items()}
 
     def kill(self) -> None:
         """Begin anew from what was kept; the market shows its present books again."""
         book = Book(ACCOUNT, self.floor.book.instruments.values(), OPENING)
-        restore(book, self._page)
+        page = self._pages.read()
+        restore(book, page)
         market = PaperMarket(book, self.models, 3)
-        market.restore(self._page.markers)
+        market.restore(page.markers)
         self.floor.book, self.floor.market = book, market
         if not self._connected:
             market.look_away()

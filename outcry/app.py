@@ -31,7 +31,7 @@ from outcry.edges import Edges, around, build_edges
 from outcry.exchange import exchange_market
 from outcry.killfile import KILL_FILE
 from outcry.killswitch import KillSwitch
-from outcry.memory import settle_memory
+from outcry.memory import QuietCollector, settle_memory
 from outcry.modes import check_mode
 from outcry.places import PID_FILE, REPLAY_BOOKS, database_file, prepare_data_dir
 from outcry.running import Restarted, run_app
@@ -105,7 +105,7 @@ async def serve(
         stack.enter_context(_watching(settings, database, wall, halts))
         with cancelled_by_signals(stdin_too=exit_with_stdin):
             await run_app(
-                [engine, scheduler, halts, Announcement(engine, on_ready)],
+                [engine, scheduler, halts, Announcement(engine, on_ready), QuietCollector(wall)],
                 kept,
                 alarm=alarm,
                 drained=lambda: told(storage.unit_of_work, wall),

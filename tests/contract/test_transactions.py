@@ -292,6 +292,19 @@ async def test_saves_are_written_in_the_turn_in_which_they_were_committed(
         assert await uow.orders.open(ACCOUNT) == (order(1),)
 
 
+async def test_what_is_done_meanwhile_is_done_once_and_in_the_loop(
+    unit_of_work: UnitOfWorkFactory,
+) -> None:
+    done: list[asyncio.Task[object] | None] = []
+    for number in range(2):
+        async with unit_of_work() as uow:
+            await uow.orders.save(replace(order(), message=f"{number}"))
+            await within(uow.commit(lambda: done.append(asyncio.current_task())))
+        assert len(done) <= number + 1
+    async with unit_of_work() as reader:
+        assert await reader.orders.open(ACCOUNT) == (replace(order(), message="1"),)
+
+
 async def test_a_waiting_writer_that_is_cancelled_does_not_block_those_behind_it(
     unit_of_work: UnitOfWorkFactory,
 ) -> None:

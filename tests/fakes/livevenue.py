@@ -1,8 +1,16 @@
 """A live venue in memory: books that a person and faults may touch, answers that may be lost."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Sequence,
+)
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -143,6 +151,8 @@ class LiveVenue:
         self.requests: Counter[str] = Counter()
         self.accepted: list[Order] = []
         self.submitted: list[ClientOrderId] = []
+        self.prepared: list[tuple[ClientOrderId, int]] = []  # and how many were submitted then
+        self.is_preparing = False
         self.dead_man_calls: list[int] = []
         self.fee = ZERO
         self.takes_fee_from_bought = False  # of spot, as many do
@@ -174,8 +184,16 @@ class LiveVenue:
         self._read("instruments")
         return tuple(self._instruments.values())
 
-    def preparation(self) -> AbstractContextManager[Prepare]:
-        return nullcontext(lambda orders: None)
+    @contextmanager
+    def preparation(self) -> Iterator[Prepare]:
+        def prepare(orders: Sequence[Order]) -> None:
+            self.prepared += [(order.client_order_id, len(self.submitted)) for order in orders]
+
+        self.is_preparing = True
+        try:
+            yield prepare
+        finally:
+            self.is_preparing = False
 
     async def submit_order(self, order: Order) -> OrderReport:
         self.submitted.append(order.client_order_id)

@@ -1,6 +1,7 @@
 """The in-process venue for the acceptance suite: a call runs virtual time until its answer."""
 
 from collections.abc import AsyncIterator, Awaitable, Iterable
+from contextlib import AbstractContextManager
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from engine.domain.bars import Timeframe
 from engine.domain.ids import AccountId, InstrumentId
 from engine.domain.instruments import Instrument
-from engine.ports import VenueMessage
+from engine.ports import Prepare, VenueMessage
 from sandbox.exchange.core import Exchange, Liquidity, Market, linear, spot
 from tests.simulation.clocks import milliseconds
 from tests.simulation.loop import DeterministicLoop
@@ -40,6 +41,9 @@ class Awaited:
 
     def vitals(self) -> object:
         return self._venue.vitals()
+
+    def preparation(self) -> AbstractContextManager[Prepare]:
+        return self._venue.preparation()
 
     def stream(
         self, subscriptions: Iterable[tuple[InstrumentId, Timeframe]]

@@ -8,7 +8,8 @@ is submitted, and never leaves where it is not.
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 from engine.domain.ids import ClientOrderId
@@ -17,8 +18,11 @@ from engine.ports import OrderReport, Prepare, WallClock
 from engine.venues.ccxt.sending import Sendings
 from engine.venues.ccxt.wire import CLEARED
 
-# Seconds for which what was signed is good: venues take stamps of the last five or more.
-_FRESH = 1.0
+# Seconds for which what was signed is good: venues take stamps of the last few, and what is left
+# of them is the journey's.
+_FRESH = 0.25
+# All of an order but what is written of it when it is submitted.
+_sent = attrgetter(*({each.name for each in fields(Order)} - {"state", "ts_last"}))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,8 +91,7 @@ class Preparation:
         held = self._held.get(order.client_order_id)
         if held is None:
             return None
-        same = replace(order, state=held.order.state, ts_last=held.order.ts_last) == held.order
-        if not same or self._wall.monotonic() - held.made_at > _FRESH:
+        if _sent(order) != _sent(held.order) or self._wall.monotonic() - held.made_at > _FRESH:
             self._drop(order.client_order_id)
             return None
         del self._held[order.client_order_id]

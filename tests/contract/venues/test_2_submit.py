@@ -1,5 +1,6 @@
 """V2xx: submitting; each refusal is typed, and then nothing is there."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from engine.domain.ids import InstrumentId
@@ -11,6 +12,7 @@ from tests.contract.venues.needs import Need
 from tests.contract.venues.steps import (
     away,
     fills,
+    fresh,
     is_refused,
     locked,
     outcome,
@@ -105,6 +107,35 @@ async def test_v207_same_id_places_no_second_order_after_a_cancel(market):
     again = await market.venue.submit_order(placed)
     assert again.state is OrderState.CANCELLED
     assert await market.venue.open_orders() == ()
+
+
+@case(208, "An order that was made ready is placed when it is submitted, once, and not before.")
+async def test_v208_what_was_made_ready_is_placed_when_it_is_submitted(market):
+    placed = fresh(market, "buy", "1", "limit", limit_price=await away(market, "0.5"))
+    with market.venue.preparation() as prepare:
+        prepare([placed])
+        assert await market.venue.open_orders() == ()
+        sent = placed.moved(OrderState.SUBMITTED, at=market.now())
+        report = await market.venue.submit_order(sent)
+        assert report.client_order_id == placed.client_order_id
+        prepare([placed])
+    (listed,) = await market.venue.open_orders()
+    assert listed.venue_order_id == report.venue_order_id
+
+
+@case(209, "What was made ready and has changed, or is not submitted, is not placed as it was.")
+async def test_v209_what_was_made_ready_is_not_placed_unasked(market):
+    price = await away(market, "0.5")
+    kept = fresh(market, "buy", "1", "limit", limit_price=price, client_order_id="kept")
+    changed = fresh(market, "buy", "1", client_order_id="changed")
+    with market.venue.preparation() as prepare:
+        prepare([kept, changed])
+        assert await market.venue.open_orders() == ()
+        told = await traded(market, replace(changed, quantity=Decimal(2)))
+    assert sum(fill.quantity for fill in told) == 2
+    assert await market.venue.open_orders() == ()
+    await market.venue.submit_order(kept)
+    assert [one.client_order_id for one in await market.venue.open_orders()] == ["kept"]
 
 
 @case(210, "A resting limit is listed under our id, and locks its cost.", Need.SPOT)

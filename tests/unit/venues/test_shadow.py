@@ -34,6 +34,7 @@ CHANGES: dict[str, tuple[Any, ...]] = {
     "submit_order": (order("buy", "1"),),
     "cancel_order": (order("buy", "1"),),
     "cancel_all_after": (30,),
+    "preparation": (),
 }
 
 
@@ -103,9 +104,15 @@ def test_every_method_of_the_port_is_known_to_read_or_to_change_something():
 @pytest.mark.parametrize("name", sorted(CHANGES))
 async def test_what_would_change_something_reaches_the_venue_by_no_call_at_all(name, shadow, inner):
     try:
-        await getattr(shadow, name)(*CHANGES[name])
+        await result_of(getattr(shadow, name)(*CHANGES[name]))
     except OrderNotFound:
         assert name == "cancel_order"
+    assert inner.calls == []
+
+
+def test_nothing_is_made_ready_at_the_real_venue(shadow, inner):
+    with shadow.preparation() as prepare:
+        prepare([order("buy", "1")])
     assert inner.calls == []
 
 

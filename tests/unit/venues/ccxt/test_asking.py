@@ -1,5 +1,6 @@
 """Orders and look-ups over a scripted network: what is sent, and what is made of the answers."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -486,3 +487,97 @@ async def test_without_ids_an_order_is_known_by_what_it_is_and_people_are_told()
         second.client_order_id,
         first.client_order_id,
     ]
+
+
+# --- made ready while it is being stored -----------------------------------------------------
+
+
+async def let_run() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_what_was_made_ready_leaves_when_it_is_submitted_and_not_before(desk: Desk) -> None:
+    placed = desk.order()
+    with desk.venue.preparation() as prepare:
+        prepare([placed])
+        await let_run()
+        assert desk.sent() == []
+        await desk.wall.advance(0.1)
+        sent = placed.moved(OrderState.SUBMITTED, at=desk.wall.now())
+        report = await desk.venue.submit_order(sent)
+    assert report.state is OrderState.ACKNOWLEDGED
+    (only,) = desk.sent()
+    assert only["newClientOrderId"] == OURS
+    assert int(only["timestamp"]) < to_ms(desk.wall.now())  # signed before
+    assert desk.venue._sendings.left_by(placed) == desk.wall.now()  # and left now
+
+
+async def test_what_was_made_ready_in_vain_is_as_if_it_had_not_been(desk: Desk) -> None:
+    placed = desk.order()
+    with desk.venue.preparation() as prepare:
+        prepare([placed])
+        await let_run()
+    await let_run()
+    assert desk.sent() == []
+    await desk.venue.submit_order(placed)
+    assert len(desk.sent()) == 1
+    assert desk.network.of("/api/v3/order", "GET") == []  # nothing left before: no look-up
+
+
+async def test_nothing_is_made_ready_once_the_block_is_left(desk: Desk) -> None:
+    with desk.venue.preparation() as prepare:
+        pass
+    prepare([desk.order()])  # the disk was waited for, and whoever waited was cancelled
+    await let_run()
+    assert desk.venue._preparation._held == {}
+    assert not desk.venue._sendings.has_sent(desk.order())
+
+
+async def test_what_has_changed_is_not_sent_as_it_was_made_ready(desk: Desk) -> None:
+    placed = desk.order()
+    with desk.venue.preparation() as prepare:
+        prepare([placed])
+        await let_run()
+        await desk.venue.submit_order(replace(placed, quantity=Decimal("0.005")))
+    assert [one["quantity"] for one in desk.sent()] == ["0.005"]
+
+
+async def test_what_waited_too_long_is_signed_anew(desk: Desk) -> None:
+    placed = desk.order()
+    with desk.venue.preparation() as prepare:
+        prepare([placed])
+        await let_run()
+        await desk.wall.advance(0.3)
+        await desk.venue.submit_order(placed)
+    (only,) = desk.sent()
+    assert int(only["timestamp"]) == to_ms(desk.wall.now())
+
+
+async def test_what_may_have_left_before_is_looked_up_however_it_is_submitted(desk: Desk) -> None:
+    placed = desk.order()
+    desk.network.answers["POST /api/v3/order"] = aiohttp.ServerDisconnectedError()
+    with pytest.raises(OrderStateUnknown):
+        await desk.venue.submit_order(placed)
+    with desk.venue.preparation() as prepare:
+        prepare([placed])
+        with pytest.raises(OrderStateUnknown):
+            await desk.venue.submit_order(placed)
+    assert len(desk.sent()) == 1
+
+
+async def test_what_is_refused_while_it_is_made_ready_is_refused_when_it_is_submitted(
+    desk: Desk,
+) -> None:
+    small = desk.order(quantity="0.00001")
+    with desk.venue.preparation() as prepare:
+        prepare([small])
+        await let_run()
+        with pytest.raises(BelowMinimum):
+            await desk.venue.submit_order(small)
+    assert desk.sent() == []
+
+
+async def test_an_exchange_that_counts_requests_has_nothing_signed_ahead() -> None:
+    assert EXCHANGES["binance", SPOT].signs_ahead
+    assert not EXCHANGES["kraken", SPOT].signs_ahead

@@ -317,9 +317,9 @@ class UnitOfWork(Protocol):
         """Make the changes durable and visible, all or none.
 
         Args:
-            meanwhile: Called in the loop, once at most, when all is written and only the disk is
-                waited for; a storage that does not wait so does not call it. The commit may fail
-                yet.
+            meanwhile: Called in the loop, once at most and before this returns, when all is
+                written and only the disk is waited for; a storage that does not wait so does not
+                call it. The commit may fail yet.
         """
         ...
 

@@ -67,6 +67,7 @@ class Saver:
         self._path = path
         self._set_up = set_up
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="saver")
+        self._bell = ThreadPoolExecutor(max_workers=1, thread_name_prefix="saver's bell")
         self._connection: sqlite3.Connection | None = None
         self._compiled: dict[Insert, _Compiled] = {}
 
@@ -83,8 +84,8 @@ class Saver:
         """Begin to make them durable, all or none; it goes on when nobody waits any more.
 
         Args:
-            meanwhile: Called in the loop when only the disk is waited for. Before that it would
-                be in the way: between two statements the thread needs the interpreter.
+            meanwhile: Called in the loop when only the disk is waited for. Sooner it would be in
+                the way: between two statements the thread needs the interpreter.
 
         The future raises what the driver does, and what the columns' types do.
         """
@@ -94,6 +95,7 @@ class Saver:
         """Wait for what is under way and close the connection."""
         await self._begun(self._close)
         self._thread.shutdown(wait=False)
+        self._bell.shutdown(wait=False)
 
     def _begun(self, work: Callable[..., T], *given: Any) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(self._thread, work, *given)
@@ -133,9 +135,12 @@ class Saver:
             connection.execute("BEGIN IMMEDIATE")
             for statement, rows in batches.items():
                 self._run(connection, statement, rows)
-            if meanwhile is not None:
-                loop.call_soon_threadsafe(meanwhile)
+            # From another thread: to wake the loop takes a system call, from which this one would
+            # not come back to its commit before the loop has no more to do.
+            rung = self._bell.submit(loop.call_soon_threadsafe, meanwhile) if meanwhile else None
             connection.execute("COMMIT")
+            if rung is not None:
+                rung.result()  # long done: `meanwhile` is called before the save has ended
         except BaseException:
             self._close()  # whatever it was: a connection whose state is in doubt is not used again
             raise

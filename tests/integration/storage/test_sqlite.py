@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,17 @@ async def test_many_tasks_write_and_read_at_once_without_a_lock_error(
     async with storage.unit_of_work() as uow:
         assert await uow.events.last_seq() == 200
         assert len(await uow.orders.open(ACCOUNT)) == 20
+
+
+async def test_what_is_done_while_the_disk_is_waited_for_is_done_in_the_loop_before_the_commit_ends(
+    storage: SqlStorage,
+) -> None:
+    done: list[str] = []
+    for number in range(20):
+        async with storage.unit_of_work() as uow:
+            await uow.orders.save(order(number))
+            await uow.commit(lambda: done.append(threading.current_thread().name))
+        assert done == [threading.main_thread().name] * (number + 1)
 
 
 async def test_everything_is_there_when_it_is_opened_again(database: Path) -> None:

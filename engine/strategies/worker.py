@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 
 import msgspec
 
@@ -184,10 +185,12 @@ def _give_way() -> None:
     """Let nobody who wakes this process lose the processor to it: the service has more to do then.
 
     It hands a bar close to its workers one after the other. On Linux a woken process would start
-    to decide in its place, and the next one would hear of the close when it has finished.
+    to decide in its place, and the next one would hear of the close when it has finished. Where a
+    container forbids it, that is how it stays.
     """
     if sys.platform == "linux":
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _end_with_lifeline(descriptor: int) -> None:

@@ -11,7 +11,7 @@ from engine.domain.ids import ClientOrderId
 from engine.domain.orders import Fill, Liquidity, OrderState
 from engine.venues.book import Book, WorkingOrder
 from engine.venues.bookstore import BookStore, SqliteBookStore, encode, fill_of, order_of, restore
-from tests.fakes.markets import ACCOUNT, OPENS_AT, SPOT, USDT, order
+from tests.fakes.markets import ACCOUNT, OPENS_AT, SPOT, USDT, resting
 from tests.unit.venues.replays import KeptPages
 
 INSTANT = timedelta(microseconds=1)
@@ -30,13 +30,7 @@ class Kept:
         self.store.write(encode(self.book, self.book.take_dirty(), {"cursor": "1"}), durable=True)
 
     def place(self, name: str, at: datetime) -> WorkingOrder:
-        working = WorkingOrder(
-            order=order("buy", "1", client_order_id=name),
-            state=OrderState.ACKNOWLEDGED,
-            sent_at=at,
-            active_at=at,
-            ts_last=at,
-        )
+        working = resting(name, at)
         self.book.add(working)
         self.write()
         return working

@@ -7,14 +7,25 @@ from decimal import Decimal
 
 from engine.bars import Bars
 from engine.domain.adjustments import Adjustment, PositionState
-from engine.domain.bars import Bar
-from engine.domain.ids import RunId
+from engine.domain.bars import Bar, Timeframe
+from engine.domain.ids import InstrumentId, RunId
 from engine.domain.policies import DEFAULT_POLICY, ExitPlan, OrderPolicy, Signal
 from engine.domain.views import StrategyView
 from engine.errors import StrategyError
 from engine.ports import Evaluation, LoadedRun, RunSpec
 
 Target = Decimal | str  # a string is a failure's kind: "raised", "timed out" ...
+
+
+def crossover(run_id: RunId) -> RunSpec:
+    """Return a run of a built-in strategy on hourly bars."""
+    return RunSpec(
+        run_id=run_id,
+        strategy="ema_crossover",
+        params={},
+        instrument_ids=(InstrumentId("BTC/USDT"),),
+        timeframe=Timeframe.parse("1h"),
+    )
 
 
 class ScriptedHost:

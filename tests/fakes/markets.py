@@ -12,7 +12,8 @@ from engine.bars import STATE_CODES, Bars, to_ms
 from engine.domain.bars import Bar, BarState, Timeframe
 from engine.domain.ids import AccountId, AssetId, BookId, ClientOrderId, InstrumentId
 from engine.domain.instruments import Instrument, InstrumentKind
-from engine.domain.orders import Order, OrderPurpose, OrderSide, OrderType
+from engine.domain.orders import Order, OrderPurpose, OrderSide, OrderState, OrderType
+from engine.venues.book import WorkingOrder
 
 ACCOUNT = AccountId("paper")
 MINUTE = Timeframe(60)
@@ -98,6 +99,17 @@ def bars(
         *(cells[:, column].copy() for column in range(4)),
         volume,
         np.full(len(rows), STATE_CODES[BarState.FINAL], np.int8),
+    )
+
+
+def resting(name: str, at: datetime = OPENS_AT) -> WorkingOrder:
+    """Return an order as a simulated venue has it once it is accepted."""
+    return WorkingOrder(
+        order=order("buy", "1", client_order_id=ClientOrderId(name)),
+        state=OrderState.ACKNOWLEDGED,
+        sent_at=at,
+        active_at=at,
+        ts_last=at,
     )
 
 

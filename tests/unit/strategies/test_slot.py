@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from engine.domain.bars import Timeframe
-from engine.domain.ids import InstrumentId, RunId
-from engine.ports import Evaluation, LoadedRun, RunSpec
+from engine.domain.ids import RunId
+from engine.ports import Evaluation, LoadedRun
 from engine.strategies.process import WorkerGone
 from engine.strategies.progress import NOBODY, State
 from engine.strategies.registry import Registry
 from engine.strategies.slot import Limits, Slot
 from engine.strategies.windows import Windows
 from engine.strategies.wire import Answered, Loaded, Request
+from tests.fakes.hosts import crossover
 from tests.fakes.walks import walk
 
 BAR = walk(count=1).bar(0)
@@ -63,14 +63,7 @@ async def failures(folder: Path, *workers: ScriptedWorker) -> list[str]:
     slot = Slot(Windows(default_keep=9), Limits(), logging.getLogger(__name__), spare)
     source = Registry(folder).find("ema_crossover")
     for run_id in RUNS:
-        spec = RunSpec(
-            run_id=run_id,
-            strategy="ema_crossover",
-            params={},
-            instrument_ids=(InstrumentId("BTC/USDT"),),
-            timeframe=Timeframe.parse("1h"),
-        )
-        await slot.load(spec, source)
+        await slot.load(crossover(run_id), source)
     found = await slot.evaluate(RUNS, [BAR], [])
     return [found[run_id].failure for run_id in RUNS]
 

@@ -8,13 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.domain.bars import Timeframe
-from engine.domain.ids import InstrumentId, RunId
-from engine.ports import RunSpec
+from engine.domain.ids import RunId
 from engine.strategies.progress import NOBODY, Progress
 from engine.strategies.registry import Registry
 from engine.strategies.wire import Answered, Evaluate, FrameBuffer, Load, Loaded, Reply
 from engine.strategies.worker import Wire, Worker
+from tests.fakes.hosts import crossover
 from tests.fakes.walks import walk
 
 BAR = walk(count=1).bar(0)
@@ -49,14 +48,7 @@ def outlet(tmp_path: Path) -> Iterator[Outlet]:
     outlet = Outlet()
     source = Registry(tmp_path).find("ema_crossover")
     for run_id in RUNS:
-        spec = RunSpec(
-            run_id=run_id,
-            strategy="ema_crossover",
-            params={},
-            instrument_ids=(InstrumentId("BTC/USDT"),),
-            timeframe=Timeframe.parse("1h"),
-        )
-        outlet.worker.handle(Load.of(source, spec))
+        outlet.worker.handle(Load.of(source, crossover(run_id)))
     assert all(isinstance(reply, Loaded) for reply in outlet.said())
     yield outlet
     outlet.close()

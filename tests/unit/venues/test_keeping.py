@@ -14,7 +14,7 @@ from engine.errors import StorageError
 from engine.venues.book import Book, WorkingOrder
 from engine.venues.bookstore import BookStore, Page, SqliteBookStore
 from engine.venues.keeping import BookKeeper
-from tests.fakes.markets import ACCOUNT, OPENS_AT, SPOT, USDT, order
+from tests.fakes.markets import ACCOUNT, OPENS_AT, SPOT, USDT, resting
 from tests.unit.venues.replays import KeptPages
 
 
@@ -41,13 +41,7 @@ def keeper_of(book: Book, store: BookStore | None) -> BookKeeper:
 
 
 def place(book: Book, name: str) -> WorkingOrder:
-    working = WorkingOrder(
-        order=order("buy", "1", client_order_id=name),
-        state=OrderState.ACKNOWLEDGED,
-        sent_at=OPENS_AT,
-        active_at=OPENS_AT,
-        ts_last=OPENS_AT,
-    )
+    working = resting(name)
     book.add(working)
     return working
 

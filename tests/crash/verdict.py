@@ -255,6 +255,7 @@ def longest_gap(exchange: Exchange, market: Market, away: Sequence[Away]) -> int
         exchange.now_ms,
         base=market.base if market.is_spot else "",
         dust=market.min_notional / exchange.data.last_price(market.symbol),
+        step=market.step,
     )
     return max((_attended(gap, away) for gap in gaps), default=0)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sandbox.exchange.core.exact import ZERO, add, minus
+from sandbox.exchange.core.exact import ZERO, add, count, minus, times
 from sandbox.exchange.core.journal import Act, Entry
 from sandbox.exchange.core.kinds import OrderType, Side
 
@@ -41,6 +41,7 @@ def unprotected(
     *,
     base: str = "",
     dust: Decimal = ZERO,
+    step: Decimal = ZERO,
 ) -> tuple[Gap, ...]:
     """Return when a net position was covered by working stops for less than its size.
 
@@ -52,8 +53,10 @@ def unprotected(
         base: Spot: the asset of the position; fees taken in it make the position smaller.
         dust: What may lie bare, e.g. what is below the market's minimum. A position of which a
             fill leaves no more is closed: the remainder is nobody's to protect.
+        step: The market's quantity increment: no order, and so no stop, can hold what is below it,
+            however much that is worth. A fill that leaves no more closes the position too.
     """
-    watch = _Watch(base, dust)
+    watch = _Watch(base, dust, step)
     for entry in entries:
         if entry.account == account and entry.symbol == symbol and entry.time_ms <= until_ms:
             watch.take(entry)
@@ -63,9 +66,10 @@ def unprotected(
 class _Watch:
     """The net position and the stops that work, line by line."""
 
-    def __init__(self, base: str, dust: Decimal) -> None:
+    def __init__(self, base: str, dust: Decimal, step: Decimal) -> None:
         self._base = base
         self._dust = dust
+        self._step = step
         self._position = ZERO
         self._stops: dict[int, tuple[Side, Decimal]] = {}
         self._open: tuple[int, Decimal, Decimal] | None = None
@@ -90,13 +94,14 @@ class _Watch:
         self._look(entry.time_ms)
 
     def _after(self, signed: Decimal) -> Decimal:
-        """Return the position after a fill; a remainder that is dust closes it for good.
+        """Return the position after a fill; a remainder that nobody can sell closes it for good.
 
         Left in, the remainders of many round trips would come to a position that nobody has.
         """
         position = add(self._position, signed)
         shrank = abs(position) < abs(self._position)
-        return ZERO if shrank and abs(position) <= self._dust else position
+        closed = abs(position) <= self._dust or abs(position) < self._step
+        return ZERO if shrank and closed else position
 
     def _shrink(self, order_id: int, quantity: Decimal) -> None:
         stop = self._stops.get(order_id)
@@ -109,7 +114,10 @@ class _Watch:
         for side, size in self._stops.values():
             if side is closing:
                 covered = add(covered, size)
-        bare = add(covered, self._dust) < abs(self._position)
+        held = abs(self._position)
+        if self._step:
+            held = times(self._step, Decimal(count(held, self._step)))
+        bare = add(covered, self._dust) < held
         if bare and self._open is None:
             self._open = (time_ms, self._position, covered)
         elif not bare:

@@ -132,3 +132,21 @@ def test_dust_may_lie_bare() -> None:
     journal, now_ms = exchange.journal, exchange.now_ms
     assert unprotected(journal, ME, SPOT, now_ms, base="BTC")
     assert not unprotected(journal, ME, SPOT, now_ms, base="BTC", dust=d("0.001"))
+
+
+def test_what_is_below_the_increment_can_be_in_no_stop() -> None:
+    exchange = opened(50_000)
+    buy(exchange, "0.52")  # and 0.00052 of it are the fee
+    stop = sell(exchange, "0.51", order_type=OrderType.STOP, stop_price=d(49_000))
+    after(exchange, 10)
+    journal, now_ms = exchange.journal, exchange.now_ms
+    assert not unprotected(journal, ME, SPOT, now_ms, base="BTC", step=d("0.01"))
+    assert unprotected(journal, ME, SPOT, now_ms, base="BTC", step=d("0.001"))
+    exchange.orders.cancel(ME, SPOT, order_id=stop.order_id)
+    sell(exchange, "0.51")
+    after(exchange, 20)
+    buy(exchange, "0.52")  # what was left before is no part of this position
+    sell(exchange, "0.51", order_type=OrderType.STOP, stop_price=d(49_000))
+    after(exchange, 30)
+    now_ms = exchange.now_ms
+    assert not unprotected(journal, ME, SPOT, now_ms, base="BTC", step=d("0.01"))

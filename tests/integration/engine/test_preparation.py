@@ -1,34 +1,10 @@
 """Orders of a bar close, made ready for the venue while the disk is waited for."""
 
-from collections.abc import Callable
-
 import pytest
 
 from engine.errors import StorageError
-from engine.storage.memory import MemoryStorage, MemoryUnitOfWork
+from tests.fakes.disks import Disk
 from tests.fakes.livedesk import LiveDesk, in_position
-
-
-class Disk(MemoryStorage):
-    """Storage that waits for a disk; `full`: in vain."""
-
-    full = False
-
-    def unit_of_work(self) -> "DiskUnit":
-        return DiskUnit(self, self)
-
-
-class DiskUnit(MemoryUnitOfWork):
-    def __init__(self, storage: MemoryStorage, disk: Disk) -> None:
-        super().__init__(storage)
-        self._disk = disk
-
-    async def commit(self, meanwhile: Callable[[], None] | None = None) -> None:
-        if meanwhile is not None:
-            meanwhile()
-        if self._disk.full:
-            raise StorageError("database or disk is full; nothing was stored")
-        await super().commit(meanwhile)
 
 
 async def before_the_signal(disk: Disk) -> LiveDesk:

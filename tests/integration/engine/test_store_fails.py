@@ -7,29 +7,12 @@ import pytest
 from engine.desk.state import Changes
 from engine.domain.events import DataEnded
 from engine.errors import StorageError
-from engine.storage.memory import MemoryStorage, MemoryUnitOfWork
+from tests.fakes.disks import Disk
 from tests.fakes.livedesk import LiveDesk
 
 
-class FullDisk:
-    """A storage whose commits fail once it is full."""
-
-    def __init__(self) -> None:
-        self._storage = MemoryStorage()
-        self.full = False
-
-    def unit_of_work(self) -> MemoryUnitOfWork:
-        unit = self._storage.unit_of_work()
-        return unit if not self.full else _Failing(self._storage)
-
-
-class _Failing(MemoryUnitOfWork):
-    async def commit(self) -> None:
-        raise StorageError("the disk is full")
-
-
 async def test_a_commit_that_fails_in_a_job_ends_the_run_with_its_error() -> None:
-    disk = FullDisk()
+    disk = Disk()
     desk = LiveDesk(storage=disk.unit_of_work)
     streams = asyncio.Event()
 
@@ -50,7 +33,7 @@ async def test_a_commit_that_fails_in_a_job_ends_the_run_with_its_error() -> Non
 
 
 async def test_nothing_is_stored_any_more_after_a_commit_has_failed() -> None:
-    disk = FullDisk()
+    disk = Disk()
     desk = await LiveDesk(storage=disk.unit_of_work).start()
     disk.full = True
     event = DataEnded(**desk.desk.fact("a"), bars=1)

@@ -136,12 +136,22 @@ class BarCloses:
                         ready += orders
                         stale += old
                 self._orders.withdraw(stale, changes)
-                await desk.commit(changes, meanwhile=partial(prepare, ready))
+                await desk.commit(changes, meanwhile=partial(prepare, self._straight(ready, stale)))
             await self._send(ready, stale)
         await together(desk, self._protection.carry_out, protective)
         for evaluation in evaluations:
             if evaluation.failure:
                 await self._runs.failed(evaluation)
+
+    def _straight(self, ready: Sequence[Order], stale: Sequence[Order]) -> list[Order]:
+        """Return what leaves as soon as it is stored.
+
+        What waits for a cancel first would be made ready in vain, and counted in the rate budget
+        that exits need.
+        """
+        resting = {order.instrument_id for order in stale}
+        exits = self._protection.exits
+        return [o for o in ready if o.instrument_id not in resting and exits.goes_straight(o)]
 
     async def _send(self, ready: Sequence[Order], stale: Sequence[Order]) -> None:
         """Cancel what rests of the last targets, then send what replaces it.

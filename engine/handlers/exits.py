@@ -179,6 +179,10 @@ class Exits:
         await self._orders.send([o for o in orders if o not in locked and o not in late])
         return tuple(self._desk.find_order(o.client_order_id) or o for o in orders)
 
+    def goes_straight(self, order: Order) -> bool:
+        """Tell whether `send` has nothing to take away before this one leaves."""
+        return not self._is_locked(order) or not self._blockers(key_of(order))
+
     def _is_locked(self, order: Order) -> bool:
         return goes_at_once(order) and self.style(key_of(order)) is ExitStyle.ONE_AT_A_TIME
 

@@ -1,10 +1,14 @@
 """Orders of a bar close, made ready for the venue while the disk is waited for."""
 
+from decimal import Decimal
+
 import pytest
 
+from engine.domain.policies import ExitPlan
 from engine.errors import StorageError
+from tests.fakes.clocks import START
 from tests.fakes.disks import Disk
-from tests.fakes.livedesk import LiveDesk, in_position
+from tests.fakes.livedesk import MINUTE, LiveDesk, in_position
 
 
 async def before_the_signal(disk: Disk) -> LiveDesk:
@@ -33,3 +37,16 @@ async def test_what_could_not_be_stored_was_made_ready_in_vain() -> None:
     assert len(desk.venue.prepared) == 1
     assert desk.venue.submitted == []
     assert desk.venue.is_preparing is False
+
+
+async def test_an_exit_that_waits_for_its_stop_to_end_is_not_made_ready() -> None:
+    desk = in_position(storage=Disk().unit_of_work, exit_plan=ExitPlan(stop=Decimal("0.05")))
+    desk.script["run"][START.replace(second=0) + 2 * MINUTE] = Decimal(0)
+    await desk.start()
+    for _ in range(2):
+        await desk.bar()
+    entry = [name for name, _ in desk.venue.prepared]
+    assert desk.held() == 10
+    await desk.bar()
+    assert desk.held() == 0
+    assert [name for name, _ in desk.venue.prepared] == entry

@@ -56,15 +56,16 @@ class PreTrade:
         instrument = desk.instruments[name]
         limits = desk.settings.limits
         now = desk.clock.now()
+        context = RiskContext(
+            trading_state=desk.trading_state,
+            limits=limits,
+            instrument=instrument,
+            now=now,
+            price=desk.price(name),
+            from_person=from_person,
+        )
         if order.reduce_only:  # no check looks further then
-            return RiskContext(
-                trading_state=desk.trading_state,
-                limits=limits,
-                instrument=instrument,
-                now=now,
-                price=desk.price(name),
-                from_person=from_person,
-            )
+            return context
         pending = [o for o in changes.orders.values() if not o.state.is_terminal]
         day = day_figures(desk) if limits.max_daily_loss is not None else None
         window = limits.duplicate_window
@@ -72,12 +73,8 @@ class PreTrade:
         if window is not None:
             recent = (*desk.orders.decided_since(now - window), *pending)
         around = (*desk.orders.values(), *pending)
-        return RiskContext(
-            trading_state=desk.trading_state,
-            limits=limits,
-            instrument=instrument,
-            now=now,
-            price=desk.price(name),
+        return replace(
+            context,
             rate=desk.rate(instrument) or ONE,
             net_quantity=desk.ledger.net_quantity(name),
             free_cash=self._free_cash(order, around),
@@ -86,7 +83,6 @@ class PreTrade:
             day_pnl=None if day is None else day.pnl,
             day_equity=None if day is None else day.equity_at_cut,
             blocked=desk.blocked.get(name) or desk.outside.blocked(name),
-            from_person=from_person,
         )
 
     def _free_cash(self, order: Order, around: Sequence[Order]) -> Decimal | None:

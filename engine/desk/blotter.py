@@ -1,6 +1,6 @@
 """The blotter: an account's orders in memory, the open ones and the last that have ended."""
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, ValuesView
 from datetime import datetime
 
@@ -11,12 +11,13 @@ from engine.domain.orders import Order
 class Blotter(Mapping[ClientOrderId, Order]):
     """As a mapping: the orders that have not ended, by id, oldest first.
 
-    Attributes:
-        ended: The last that have, newest last.
+    Args:
+        keep_ended: How many that have are kept.
     """
 
     def __init__(self, keep_ended: int) -> None:
-        self.ended: deque[Order] = deque(maxlen=keep_ended)
+        self._keep_ended = keep_ended
+        self._ended: OrderedDict[ClientOrderId, Order] = OrderedDict()
         self._open: dict[ClientOrderId, Order] = {}
         self._by_position: dict[tuple[BookId, InstrumentId], dict[ClientOrderId, Order]] = {}
 
@@ -32,16 +33,18 @@ class Blotter(Mapping[ClientOrderId, Order]):
     def values(self) -> ValuesView[Order]:
         return self._open.values()  # without a look-up for each of a thousand
 
+    @property
+    def ended(self) -> ValuesView[Order]:
+        """The last orders that have ended, newest last."""
+        return self._ended.values()
+
     def of(self, book_id: BookId, instrument_id: InstrumentId) -> Iterator[Order]:
         """Iterate over the open orders of one book in one instrument, oldest first."""
         return iter(self._by_position.get((book_id, instrument_id), {}).values())
 
     def find(self, client_order_id: ClientOrderId) -> Order | None:
         """Return an order that is open or ended lately."""
-        order = self._open.get(client_order_id)
-        if order is not None:
-            return order
-        return next((o for o in reversed(self.ended) if o.client_order_id == client_order_id), None)
+        return self._open.get(client_order_id) or self._ended.get(client_order_id)
 
     def find_at_venue(
         self, instrument_id: InstrumentId, venue_order_id: VenueOrderId
@@ -50,7 +53,7 @@ class Blotter(Mapping[ClientOrderId, Order]):
         return next(
             (
                 order
-                for order in (*self._open.values(), *reversed(self.ended))
+                for order in (*self._open.values(), *reversed(self._ended.values()))
                 if order.venue_order_id == venue_order_id and order.instrument_id == instrument_id
             ),
             None,
@@ -59,7 +62,7 @@ class Blotter(Mapping[ClientOrderId, Order]):
     def decided_since(self, since: datetime) -> tuple[Order, ...]:
         """Return orders decided at or after `since`, open and ended."""
         found = [order for order in self._open.values() if order.ts_init >= since]
-        for order in reversed(self.ended):
+        for order in reversed(self._ended.values()):
             if order.ts_last < since:
                 break
             if order.ts_init >= since:
@@ -78,10 +81,6 @@ class Blotter(Mapping[ClientOrderId, Order]):
             del beside[name]
             if not beside:
                 del self._by_position[position]
-            self.ended.append(order)
-            return
-        for index, old in enumerate(self.ended):
-            if old.client_order_id == name:
-                self.ended[index] = order
-                return
-        self.ended.append(order)
+        self._ended[name] = order
+        if len(self._ended) > self._keep_ended:
+            self._ended.popitem(last=False)

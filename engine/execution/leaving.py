@@ -107,14 +107,7 @@ def cleared(
     size = instrument.round_quantity(min(order.quantity, free))
     if size <= 0:
         return ()
-    whole = replace(
-        order,
-        quantity=size,
-        order_type=OrderType.MARKET,
-        limit_price=None,
-        time_in_force=TimeInForce.GTC,
-        expires_at=None,
-    )
+    whole = _at_the_market(order, size)
     if not splits:
         return (whole,)
     with exact():
@@ -133,6 +126,20 @@ def cleared(
         reduce_only=False,
     )
     return (replace(whole, quantity=shrinks), plain)
+
+
+def _at_the_market(order: Order, size: Decimal) -> Order:
+    plain = order.time_in_force is TimeInForce.GTC and order.expires_at is None
+    if plain and order.order_type is OrderType.MARKET and order.quantity == size:
+        return order  # as it was stored
+    return replace(
+        order,
+        quantity=size,
+        order_type=OrderType.MARKET,
+        limit_price=None,
+        time_in_force=TimeInForce.GTC,
+        expires_at=None,
+    )
 
 
 def _id_of_rest(order: Order, is_known: Callable[[ClientOrderId], bool]) -> ClientOrderId:

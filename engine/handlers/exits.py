@@ -6,7 +6,7 @@ between - a refusal, a crash, the stop's own fill - leads back to the stop.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -103,12 +103,20 @@ class Exits:
     def leaving(self, key: PlanKey, changes: Changes) -> Decimal:
         """Return what exits under way will sell of it; one that the venue defers is not."""
         at_limits = {order.client_order_id for order in self.at_limits(key)}
-        return under_way(
-            self._orders_of(key, changes),
-            {*self._orders.unsent, *at_limits},
-            doubtful=not self.is_bounded(key),
+        return self._under_way(
+            key,
+            changes,
+            without={*self._orders.unsent, *at_limits},
             resting=self.style(key) is ExitStyle.ONE_AT_A_TIME,
         )
+
+    def _under_way(
+        self, key: PlanKey, changes: Changes, *, without: Container[ClientOrderId], resting: bool
+    ) -> Decimal:
+        orders = self._orders_of(key, changes)
+        in_doubt = any(order.state is OrderState.UNKNOWN for order in orders)
+        doubtful = in_doubt and not self.is_bounded(key)
+        return under_way(orders, without, doubtful=doubtful, resting=resting)
 
     def at_limits(self, key: PlanKey) -> list[Order]:
         """Return exits that wait at their limits from when they might rest beside the stop.
@@ -166,17 +174,17 @@ class Exits:
 
         Returns the orders as they stand: one that still waits is INTENDED.
         """
-        locked = [order for order in orders if self._is_locked(order)]
+        locked = {o.client_order_id: key_of(o) for o in orders if self._is_locked(o)}
         if not locked:
             return await self._orders.send(orders)
-        for order in locked:
-            self._waiting[order.client_order_id] = key_of(order)
-        keys = tuple(dict.fromkeys(key_of(order) for order in locked))
+        self._waiting |= locked
+        keys = tuple(dict.fromkeys(locked.values()))
         await self.release(*keys)
         await self._make_room([key for key in keys if self.waits(key)])
-        late = [o for o in orders if o not in locked and key_of(o) in self._waiting.values()]
+        others = [order for order in orders if order.client_order_id not in locked]
+        late = [order for order in others if self.waits(key_of(order))]
         await self._give_up(late)
-        await self._orders.send([o for o in orders if o not in locked and o not in late])
+        await self._orders.send([order for order in others if order not in late])
         return tuple(self._desk.find_order(o.client_order_id) or o for o in orders)
 
     def goes_straight(self, order: Order) -> bool:
@@ -302,9 +310,7 @@ class Exits:
         instrument = desk.instruments[order.instrument_id]
         later = {*self._waiting, order.client_order_id, *self._orders.unsent}
         with exact():
-            free = self.held(key) - under_way(
-                self._orders_of(key, changes), later, doubtful=not self.is_bounded(key)
-            )
+            free = self.held(key) - self._under_way(key, changes, without=later, resting=True)
         position = desk.position(order.book_id, order.instrument_id).quantity
         out: tuple[Order, ...] = ()
         if closes(order, position):
@@ -319,7 +325,7 @@ class Exits:
                 is_known=lambda name: desk.find_order(name) is not None,
             )
         for part in out:
-            if part != desk.orders.get(part.client_order_id):  # else the stored intent is it
+            if part is not desk.orders.get(part.client_order_id):  # else the stored intent is it
                 changes.order(part)
         if not out:
             now = desk.clock.now()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 
 from engine.desk.day import day_figures
 from engine.desk.state import Changes, Desk
@@ -52,38 +53,38 @@ class PreTrade:
     def _context(self, order: Order, changes: Changes, *, from_person: bool) -> RiskContext:
         """Return what the checks look at; of the account only where the order adds to it."""
         desk = self._desk
-        name = order.instrument_id
-        instrument = desk.instruments[name]
-        limits = desk.settings.limits
-        now = desk.clock.now()
-        context = RiskContext(
+        instrument = desk.instruments[order.instrument_id]
+        known = partial(
+            RiskContext,
             trading_state=desk.trading_state,
-            limits=limits,
+            limits=desk.settings.limits,
             instrument=instrument,
-            now=now,
-            price=desk.price(name),
+            now=desk.clock.now(),
+            price=desk.price(order.instrument_id),
             from_person=from_person,
         )
         if order.reduce_only:  # no check looks further then
-            return context
+            return known()
         pending = [o for o in changes.orders.values() if not o.state.is_terminal]
-        day = day_figures(desk) if limits.max_daily_loss is not None else None
-        window = limits.duplicate_window
-        recent: tuple[Order, ...] = ()
-        if window is not None:
-            recent = (*desk.orders.decided_since(now - window), *pending)
         around = (*desk.orders.values(), *pending)
-        return replace(
-            context,
+        day = day_figures(desk) if desk.settings.limits.max_daily_loss is not None else None
+        return known(
             rate=desk.rate(instrument) or ONE,
-            net_quantity=desk.ledger.net_quantity(name),
+            net_quantity=desk.ledger.net_quantity(instrument.id),
             free_cash=self._free_cash(order, around),
-            open_orders=tuple(_judged(o) for o in around if o.instrument_id == name),
-            recent_orders=recent,
+            open_orders=tuple(_judged(o) for o in around if o.instrument_id == instrument.id),
+            recent_orders=self._recent(pending),
             day_pnl=None if day is None else day.pnl,
             day_equity=None if day is None else day.equity_at_cut,
-            blocked=desk.blocked.get(name) or desk.outside.blocked(name),
+            blocked=desk.blocked.get(instrument.id) or desk.outside.blocked(instrument.id),
         )
+
+    def _recent(self, pending: Sequence[Order]) -> tuple[Order, ...]:
+        """Return what was decided within the duplicate window; nothing where there is none."""
+        window = self._desk.settings.limits.duplicate_window
+        if window is None:
+            return ()
+        return (*self._desk.orders.decided_since(self._desk.clock.now() - window), *pending)
 
     def _free_cash(self, order: Order, around: Sequence[Order]) -> Decimal | None:
         desk = self._desk

@@ -4,7 +4,7 @@ ccxt's unified candles have lost the flag that says that a bar is final, and the
 floats. The layouts are data; a frame that does not fit one is simply not for it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -117,10 +117,10 @@ class FrameMatch:
 
 def unwrapped(message: object) -> object:
     """Return what a combined stream ("stream" and "data") or a subscription ("event") carries."""
-    if isinstance(message, Mapping):
+    if isinstance(message, dict):
         for key in ("event", "data"):
             inner = message.get(key)
-            if isinstance(inner, Mapping) and (key == "event" or "stream" in message):
+            if isinstance(inner, dict) and (key == "event" or "stream" in message):
                 return inner
     return message
 
@@ -131,7 +131,7 @@ def at(value: object, path: Sequence[str]) -> object:
         if isinstance(value, list) and key.isdigit() and int(key) < len(value):
             value = value[int(key)]
             continue
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             return None
         value = value.get(key)
     return value
@@ -140,4 +140,4 @@ def at(value: object, path: Sequence[str]) -> object:
 def _item(row: object, key: str | int) -> object:
     if isinstance(key, int):
         return row[key] if isinstance(row, list) and key < len(row) else None
-    return row.get(key) if isinstance(row, Mapping) else None
+    return row.get(key) if isinstance(row, dict) else None

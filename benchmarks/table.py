@@ -25,13 +25,15 @@ def percentile(samples: Sequence[float], part: float) -> float:
     return ordered[min(int(len(ordered) * part), len(ordered) - 1)]
 
 
-def spread(samples_ms: Sequence[float]) -> str:
+def spread(samples_ms: Sequence[float], digits: int = 1) -> str:
     """Return "p50 1.2 / p99 3.4 / max 5.6 ms (n=100)"."""
-    middle = statistics.median(samples_ms)
-    return (
-        f"p50 {middle:.1f} / p99 {percentile(samples_ms, 0.99):.1f} / "
-        f"max {max(samples_ms):.1f} ms (n={len(samples_ms)})"
-    )
+    parts = {
+        "p50": statistics.median(samples_ms),
+        "p99": percentile(samples_ms, 0.99),
+        "max": max(samples_ms),
+    }
+    told = " / ".join(f"{name} {value:.{digits}f}" for name, value in parts.items())
+    return f"{told} ms (n={len(samples_ms)})"
 
 
 def machine() -> str:

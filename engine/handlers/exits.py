@@ -113,6 +113,7 @@ class Exits:
     def _under_way(
         self, key: PlanKey, changes: Changes, *, without: Container[ClientOrderId], resting: bool
     ) -> Decimal:
+        """As `leaving.under_way`: whether the venue bounds them matters where one is in doubt."""
         orders = self._orders_of(key, changes)
         in_doubt = any(order.state is OrderState.UNKNOWN for order in orders)
         doubtful = in_doubt and not self.is_bounded(key)

@@ -152,7 +152,7 @@ class Queries:
     async def orders(self, query: GetOrders) -> OrdersView:
         desk = self._desk
         found: Sequence[Order] = (
-            tuple(desk.orders.ended)[::-1] if query.closed else tuple(desk.orders.values())
+            desk.orders.ended[::-1] if query.closed else tuple(desk.orders.values())
         )
         return OrdersView(
             header=desk.header(), orders=tuple(order_view(desk, order) for order in found)

@@ -34,9 +34,9 @@ class Blotter(Mapping[ClientOrderId, Order]):
         return self._open.values()  # without a look-up for each of a thousand
 
     @property
-    def ended(self) -> ValuesView[Order]:
+    def ended(self) -> tuple[Order, ...]:
         """The last orders that have ended, newest last."""
-        return self._ended.values()
+        return tuple(self._ended.values())
 
     def of(self, book_id: BookId, instrument_id: InstrumentId) -> Iterator[Order]:
         """Iterate over the open orders of one book in one instrument, oldest first."""

@@ -8,13 +8,13 @@ the machine's.
 
 import time
 
-_OBJECTS = 20_000  # a few megabytes, more than a core keeps for itself
+OBJECTS = 20_000  # a few megabytes, more than a core keeps for itself
 _MOMENT = 0.75  # of each second: whole ones and halves are when bars close and services tidy up
 
 
 def walked(seconds: float) -> list[float]:
     """Return what the walk took, once a second for so long, ms."""
-    objects = {number: str(number) for number in range(_OBJECTS)}
+    objects = {number: str(number) for number in range(OBJECTS)}
     end = time.monotonic() + seconds
     took: list[float] = []
     while True:

@@ -23,7 +23,7 @@ import yaml
 
 from benchmarks.demo import family
 from benchmarks.exchange import KEY, PRICE, SECRET
-from benchmarks.steadiness import walked
+from benchmarks.steadiness import OBJECTS, walked
 from benchmarks.table import Row, percentile, spread
 from benchmarks.wire import Wire
 from engine.domain.ids import MANUAL_BOOK, AccountId, ClientOrderId, InstrumentId
@@ -224,7 +224,7 @@ def measure() -> list[Row]:
             reached=None,
         ),
         Row(
-            what="meanwhile, once a second: the same walk through 20,000 objects, of the machine",
+            what=f"meanwhile, once a second: a walk through {OBJECTS:,} objects, of the machine",
             target="",
             measured=spread(latencies.walks, digits=2),
             reached=None,

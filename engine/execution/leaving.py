@@ -129,9 +129,10 @@ def cleared(
 
 
 def _at_the_market(order: Order, size: Decimal) -> Order:
+    """Return it as a market order of that size: the very order where it is one, as most are."""
     plain = order.time_in_force is TimeInForce.GTC and order.expires_at is None
     if plain and order.order_type is OrderType.MARKET and order.quantity == size:
-        return order  # as it was stored
+        return order
     return replace(
         order,
         quantity=size,

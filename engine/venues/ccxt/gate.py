@@ -180,8 +180,6 @@ class Gate:
 
     async def _budgeted(self, endpoint: str, weight: float, urgency: Urgency) -> None:
         """Wait until the budget allows it and nobody more urgent waits for the same."""
-        if not self._waiting and self._budget.delay(endpoint, weight, urgency) <= 0:
-            return
         me = _Waiting(endpoint, weight, urgency)
         patience = self._policy.patience.get(urgency)
         began = self._wall.monotonic()

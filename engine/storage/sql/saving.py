@@ -11,19 +11,23 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Table
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.dml import Insert
+from sqlalchemy.types import TypeEngine
 
 from engine.storage.sql.mapping import Values
+from engine.storage.sql.types import Instant
 
 T = TypeVar("T")
 
 Batches = Mapping[Insert, Sequence[Values]]
 
 _DIALECT = sqlite.dialect()
+_INSTANTS = 16  # whose texts are remembered, of each column
 
 
 class _Compiled:
@@ -38,8 +42,7 @@ class _Compiled:
         compiled = statement.compile(dialect=_DIALECT, column_keys=list(columns))
         self.sql = compiled.string
         self._stored = [
-            (name, compiled.binds[name].type.dialect_impl(_DIALECT).bind_processor(_DIALECT))
-            for name in compiled.positiontup or ()
+            (name, _processor(compiled.binds[name].type)) for name in compiled.positiontup or ()
         ]
 
     def rows(self, rows: Iterable[Values]) -> list[list[Any]]:
@@ -52,6 +55,15 @@ class _Compiled:
             [row[name] if stored is None else stored(row[name]) for name, stored in self._stored]
             for row in rows
         ]
+
+
+def _processor(column_type: TypeEngine[Any]) -> Callable[[Any], Any] | None:
+    """Return what makes a value of this type the driver's; None: it is that already."""
+    processor = column_type.dialect_impl(_DIALECT).bind_processor(_DIALECT)
+    if processor is not None and isinstance(column_type, Instant):
+        # The orders and runs of a decision share their times, and a text takes a while to write.
+        return lru_cache(_INSTANTS)(processor)
+    return processor
 
 
 class Saver:

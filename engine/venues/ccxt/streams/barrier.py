@@ -41,24 +41,29 @@ class Barrier:
         emit: Callable[[BarsClosed], None],
     ) -> None:
         self._series = frozenset(series)
+        self._frames = {frame for _, frame in series}
         self._seconds = seconds
         self._wall = wall
         self._emit = emit
         self._waiting: dict[datetime, list[Bar]] = {}
-        self._due: dict[datetime, tuple[Series, ...]] = {}  # of each instant that waits
+        self._missing: dict[datetime, set[Series]] = {}  # of each instant that waits
         self._passed: dict[Series, datetime] = {}  # end of the newest bar that came
         self._arrived = asyncio.Event()
 
     def add(self, bar: Bar) -> None:
         """Take a final bar; every series' bars come in order, each once."""
-        self._passed[bar.instrument_id, bar.timeframe] = bar.end
-        if bar.end not in self._waiting:
-            self._waiting[bar.end], self._due[bar.end] = [], self._due_at(bar.end)
-        self._waiting[bar.end].append(bar)
-        if all(self._passed.get(each, _EPOCH) >= bar.end for each in self._due[bar.end]):
-            self._release(bar.end)
-        else:
+        series, end = (bar.instrument_id, bar.timeframe), bar.end
+        if end not in self._waiting:
+            self._waiting[end], self._missing[end] = [], self._expected_at(end)
+        self._waiting[end].append(bar)
+        self._passed[series] = end
+        for instant, missing in self._missing.items():
+            if instant <= end:
+                missing.discard(series)
+        if self._missing[end]:
             self._arrived.set()
+        else:
+            self._release(end)
 
     async def run(self) -> None:
         """Release what waited long enough, until cancelled."""
@@ -69,12 +74,18 @@ class Barrier:
             for end in sorted(self._waiting):
                 self._release(end)
 
-    def _due_at(self, end: datetime) -> tuple[Series, ...]:
-        return tuple(each for each in self._series if bar_start(end, each[1]) == end)
+    def _expected_at(self, end: datetime) -> set[Series]:
+        """Return the series with a bar that ends then, those that have passed it left out."""
+        closing = {frame for frame in self._frames if bar_start(end, frame) == end}
+        return {
+            each
+            for each in self._series
+            if each[1] in closing and self._passed.get(each, _EPOCH) < end
+        }
 
     def _release(self, end: datetime) -> None:
         bars = self._waiting.pop(end)
-        del self._due[end]
+        del self._missing[end]
         self._emit(BarsClosed(end, tuple(sorted(bars, key=_place))))
 
 

@@ -232,11 +232,14 @@ class LiveVenue:
         if resting is None or not resting.is_open:
             raise OrderNotFound("unknown order")
         if answer in {Answer.GONE, Answer.HALF_GONE}:
-            part = resting.left if answer is Answer.GONE else self._half(order, resting.left)
-            self.fill(resting.venue_order_id, part)
+            most = self._fillable(resting)
+            part = most if answer is Answer.GONE else self._half(order, most)
+            if part:
+                self.fill(resting.venue_order_id, part)
+        if resting.is_open:
+            self.end(resting.venue_order_id)
         if answer is Answer.GONE:
             raise OrderNotFound("unknown order")
-        self.end(resting.venue_order_id)
         if answer is Answer.LOST:
             raise OrderStateUnknown("the connection was cut")
 
@@ -478,6 +481,15 @@ class LiveVenue:
         if room <= 0:
             raise OrderRefused("reduce-only order would open a position")
         return min(order.quantity, room)
+
+    def _fillable(self, resting: Resting) -> Decimal:
+        """Return how much of what is left can still trade: reduce-only opens nothing, ever."""
+        order = resting.order
+        kind = self._instruments[order.instrument_id].kind
+        if kind is InstrumentKind.SPOT or not order.reduce_only:
+            return resting.left
+        room = -self.net(order.instrument_id) * order.side.sign
+        return min(resting.left, max(room, ZERO))
 
     def _locked(self, asset: AssetId) -> Decimal:
         if not self.locks:

@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 
+from engine.domain.money import ZERO
 from engine.domain.orders import TRANSITIONS, Order, OrderState
 from engine.ports import OrderReport
 
@@ -35,12 +37,20 @@ def lost(order: Order, message: str, at: datetime) -> Order:
 def _state_until_fills(order: Order, report: OrderReport) -> OrderState:
     if order.reason in {ADOPTED, CLOSED} and report.state is OrderState.FILLED:
         return OrderState.FILLED  # a fill that is still to come books all the same
+    if report.state is OrderState.FILLED and _is_booked(order, report):
+        return OrderState.FILLED  # of a reduce-only one the venue may have taken less than asked
     ended_by_amount = order.quote_quantity is not None and report.state is OrderState.FILLED
     if ended_by_amount and order.filled_quantity > 0:
         return OrderState.FILLED
     if order.state in {OrderState.SUBMITTED, OrderState.UNKNOWN, OrderState.INTENDED}:
         return OrderState.ACKNOWLEDGED
     return order.state
+
+
+def _is_booked(order: Order, report: OrderReport) -> bool:
+    """Tell whether all that the venue says it filled of an order is in the books."""
+    told = report.filled_quantity
+    return bool(told) and ZERO < Decimal(told) == order.filled_quantity
 
 
 def _with_venue_id(order: Order, report: OrderReport) -> Order:

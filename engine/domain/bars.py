@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -22,6 +23,11 @@ class BarState(StrEnum):
     REVISED = "revised"
 
 
+@lru_cache
+def _delta(seconds: int) -> timedelta:
+    return timedelta(seconds=seconds)
+
+
 class Timeframe(msgspec.Struct, frozen=True, order=True):
     """A bar interval such as "1m", "4h", "1d"."""
 
@@ -37,7 +43,7 @@ class Timeframe(msgspec.Struct, frozen=True, order=True):
 
     @property
     def delta(self) -> timedelta:
-        return timedelta(seconds=self.seconds)
+        return _delta(self.seconds)
 
     def __str__(self) -> str:
         for unit, size in reversed(_UNITS.items()):

@@ -163,23 +163,32 @@ class Group:
 
 
 def converted_totals(slots: Sequence[Slot]) -> Totals:
+    realized = ZERO
+    unconverted: set[AssetId] = set()
     with exact():
-        realized = sum(
-            (slot.fold.realized_converted for slot in slots if slot.fold is not None), ZERO
-        )
-    unconverted = sorted({asset for slot in slots for asset in slot.unconverted})
-    return added_totals([slot.converted for slot in slots], realized, tuple(unconverted))
+        for slot in slots:
+            if slot.fold is not None:
+                realized += slot.fold.realized_converted
+            if slot.unconverted:
+                unconverted.update(slot.unconverted)
+    return added_totals([slot.converted for slot in slots], realized, tuple(sorted(unconverted)))
 
 
 def added_totals(
     parts: Sequence[Sums], realized: Decimal, unconverted: tuple[AssetId, ...]
 ) -> Totals:
+    fees = funding = interest = flows = ZERO
     with exact():
-        return Totals(
-            realized=realized,
-            fees=sum((part.fees for part in parts), ZERO),
-            funding=sum((part.funding for part in parts), ZERO),
-            interest=sum((part.interest for part in parts), ZERO),
-            flows=sum((part.flows for part in parts), ZERO),
-            unconverted=unconverted,
-        )
+        for part in parts:  # one loop for all: each decision of a run asks for them anew
+            fees += part.fees
+            funding += part.funding
+            interest += part.interest
+            flows += part.flows
+    return Totals(
+        realized=realized,
+        fees=fees,
+        funding=funding,
+        interest=interest,
+        flows=flows,
+        unconverted=unconverted,
+    )

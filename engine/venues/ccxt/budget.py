@@ -185,21 +185,31 @@ class RateBudget:
         self._wall = wall
         self._windows = [_Leak(limit) if limit.leaks else _Window(limit) for limit in limits]
         self._held_until = float("-inf")
+        self._charged: dict[tuple[str, float], list[tuple[_Window, float]]] = {}
 
     def delay(self, endpoint: str, weight: float, urgency: Urgency) -> float:
         """Return the seconds until such a request may leave; zero: now."""
         now = self._wall.monotonic()
-        delays = [
-            window.delay(now, window.cost(endpoint, weight), SHARES[urgency])
-            for window in self._windows
-        ]
-        return max(self._held_until - now, 0.0, *delays)
+        share = SHARES[urgency]
+        longest = max(self._held_until - now, 0.0)
+        for window, cost in self._charges(endpoint, weight):
+            longest = max(longest, window.delay(now, cost, share))
+        return longest
 
     def spend(self, endpoint: str, weight: float) -> None:
         """Count a request that leaves now."""
         now = self._wall.monotonic()
-        for window in self._windows:
-            window.add(now, window.cost(endpoint, weight))
+        for window, cost in self._charges(endpoint, weight):
+            window.add(now, cost)
+
+    def _charges(self, endpoint: str, weight: float) -> "list[tuple[_Window, float]]":
+        """Return the limits that such a request counts in, and with how much."""
+        key = (endpoint, weight)
+        charges = self._charged.get(key)
+        if charges is None:
+            costs = [(window, window.cost(endpoint, weight)) for window in self._windows]
+            charges = self._charged[key] = [(window, cost) for window, cost in costs if cost > 0]
+        return charges
 
     def observe(self, headers: Mapping[str, str]) -> None:
         """Take over the venue's own counts where they are higher than ours."""

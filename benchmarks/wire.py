@@ -1,17 +1,22 @@
 """A line between the service and the exchange that notes when bars closed and orders came.
 
-It passes bytes on unchanged, in a thread of its own, and reads the clock where it does: just before
-a closed bar's frame is handed to the service's socket, and when the whole of an order's request has
-been read from it. What the exchange itself takes, to tell of ten bars or to match the first of ten
-orders, is in neither: an exchange has machines of its own for that.
+It passes bytes on unchanged, in a thread of its own. A bar closed when the clock was read just
+before its frame is handed to the service's socket; an order came when the last of its request's
+bytes reached the exchange's side, by the kernel's own stamp of them: this thread may have to wait
+for a processor, often for milliseconds, before it can read them. What the exchange itself takes, to
+tell of ten bars or to match the first of ten orders, is in neither: an exchange has machines of its
+own for that.
 """
 
 import re
 import selectors
 import socket
+import struct
+import sys
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +24,8 @@ from typing import Self
 _CLOSED = re.compile(rb'"k":\{"t":\d+,"T":(\d+),"s":"(\w+)",[^}]*?"x":true')
 _ORDER = re.compile(rb"POST /\S*/api/v3/order\b.*?\bsymbol=(\w+)&.*?signature=\w{64}", re.DOTALL)
 _CHUNK = 1 << 18
+_STAMPS = 35  # SO_TIMESTAMPNS, which `socket` does not name; its notes bear the same number
+_NOTES = 256  # bytes: one takes 32
 _LOOK_BACK = 4096  # bytes: what one frame or request may be spread over
 
 
@@ -83,15 +90,17 @@ class Wire:
         self._up.add(ours)
         for end, other in ((ours, theirs), (theirs, ours)):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if sys.platform == "linux":
+                end.setsockopt(socket.SOL_SOCKET, _STAMPS, 1)
             self._peers[end] = other
             self._read[end] = b""
             self._selector.register(end, selectors.EVENT_READ)
 
     def _pass_on(self, end: socket.socket, came: float) -> None:
         try:
-            data = end.recv(_CHUNK)
+            data, notes, _, _ = end.recvmsg(_CHUNK, _NOTES)
             if data:
-                self._note(end, data, came)
+                self._note(end, data, _stamped(notes, came))
                 self._peers[end].sendall(data)
                 return
         except ConnectionError:
@@ -116,3 +125,13 @@ class Wire:
                 closes = self.closed[int(found[1])]
                 closes.setdefault(found[2].decode(), time.perf_counter())
         self._read[end] = text[max(passed, len(text) - _LOOK_BACK) :]
+
+
+def _stamped(notes: Iterable[tuple[int, int, bytes]], otherwise: float) -> float:
+    """Return when the kernel had the last of the bytes, seconds of the monotonic clock."""
+    for level, kind, stamp in notes:
+        if (level, kind) == (socket.SOL_SOCKET, _STAMPS):
+            seconds, nanoseconds = struct.unpack("qq", stamp)
+            age: float = time.time() - seconds - nanoseconds / 1e9
+            return time.perf_counter() - age
+    return otherwise

@@ -79,7 +79,7 @@ class Updates:
         stored = as_int((self._db.setting("next_update_id") or {}).get("value"))
         # A sandbox that starts empty must not hand out ids a service has already seen, so the
         # first id grows with time: 8 a second since May 2025, within 31 bits until 2033.
-        return max(stored, (self._clock.epoch() - 1_748_000_000) * 8)
+        return stored or (self._clock.epoch() - 1_748_000_000) * 8
 
     # filling
 

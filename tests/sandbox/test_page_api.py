@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from sandbox.clock import Clock
 from sandbox.config import SandboxConfig
 from sandbox.server import PortTaken, Sandbox
 from tests.sandbox.conftest import OPERATOR, bot_of
@@ -168,7 +169,7 @@ async def test_a_restart_shows_the_same_chat_and_keeps_what_was_not_fetched(conf
         waiting = box.send_text("/status").update_id
         async with aiohttp.ClientSession(box.page_url) as http:
             await http.post("ntfy", json={"topic": "risk", "message": "x"})
-    async with Sandbox(config) as box:
+    async with Sandbox(config, clock=Clock(offset_s=60)) as box:
         assert (box.token, box.smtp_password) == (token, password)
         assert box.certificate.cert_file.read_bytes() == certificate
         assert [message["text"] for message in box.messages()] == ["card", "/status"]

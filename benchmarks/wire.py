@@ -3,9 +3,9 @@
 It passes bytes on unchanged, in a thread of its own. A bar closed when the clock was read just
 before its frame is handed to the service's socket; an order came when the last of its request's
 bytes reached the exchange's side, by the kernel's own stamp of them: this thread may have to wait
-for a processor, often for milliseconds, before it can read them. What the exchange itself takes, to
-tell of ten bars or to match the first of ten orders, is in neither: an exchange has machines of its
-own for that.
+for a processor, at times for milliseconds, before it can read them. What the exchange itself takes,
+to tell of ten bars or to match the first of ten orders, is in neither: an exchange has machines of
+its own for that.
 """
 
 import re
@@ -88,10 +88,10 @@ class Wire:
         ours, _ = self._door.accept()
         theirs = socket.create_connection(("127.0.0.1", self._exchange_port))
         self._up.add(ours)
+        if sys.platform == "linux":
+            ours.setsockopt(socket.SOL_SOCKET, _STAMPS, 1)
         for end, other in ((ours, theirs), (theirs, ours)):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if sys.platform == "linux":
-                end.setsockopt(socket.SOL_SOCKET, _STAMPS, 1)
             self._peers[end] = other
             self._read[end] = b""
             self._selector.register(end, selectors.EVENT_READ)
@@ -128,7 +128,10 @@ class Wire:
 
 
 def _stamped(notes: Iterable[tuple[int, int, bytes]], otherwise: float) -> float:
-    """Return when the kernel had the last of the bytes, seconds of the monotonic clock."""
+    """Return when the kernel had the last of the bytes, seconds of the monotonic clock.
+
+    Where it stamps none, `otherwise`.
+    """
     for level, kind, stamp in notes:
         if (level, kind) == (socket.SOL_SOCKET, _STAMPS):
             seconds, nanoseconds = struct.unpack("qq", stamp)

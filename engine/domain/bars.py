@@ -23,11 +23,6 @@ class BarState(StrEnum):
     REVISED = "revised"
 
 
-@lru_cache
-def _delta(seconds: int) -> timedelta:
-    return timedelta(seconds=seconds)
-
-
 class Timeframe(msgspec.Struct, frozen=True, order=True):
     """A bar interval such as "1m", "4h", "1d"."""
 
@@ -72,3 +67,8 @@ class Bar(msgspec.Struct, frozen=True, gc=False):
     def end(self) -> datetime:
         """When the bar closes: the first instant that no longer belongs to it."""
         return self.timestamp + self.timeframe.delta
+
+
+@lru_cache
+def _delta(seconds: int) -> timedelta:
+    return timedelta(seconds=seconds)

@@ -179,7 +179,7 @@ def added_totals(
 ) -> Totals:
     fees = funding = interest = flows = ZERO
     with exact():
-        for part in parts:  # one loop for all: each decision of a run asks for them anew
+        for part in parts:  # one loop for all: they are added up anew after each change
             fees += part.fees
             funding += part.funding
             interest += part.interest

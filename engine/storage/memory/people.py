@@ -6,7 +6,7 @@ from datetime import datetime
 from operator import attrgetter
 
 from engine.domain.records import Delivery, DeliveryState, InboxUpdate, Ticket
-from engine.storage.memory.tables import Staged, Tables, Transaction
+from engine.storage.memory.tables import Indexed, Staged, Tables, Transaction
 
 _UNDELIVERED = frozenset({DeliveryState.PENDING, DeliveryState.SENDING})
 
@@ -100,13 +100,13 @@ class MemoryTickets(Staged[str, Ticket]):
         return len(pending)
 
 
-class MemoryDeliveries(Staged[str, Delivery]):
+class MemoryDeliveries(Indexed[str, Delivery]):
     """Deliveries by dedupe key; the key is what makes one unique, the id what orders them."""
 
     __slots__ = ("_tables",)
 
     def __init__(self, transaction: Transaction, tables: Tables) -> None:
-        super().__init__(transaction, tables.deliveries)
+        super().__init__(transaction, tables.deliveries, tables.undelivered, _is_undelivered)
         self._tables = tables
 
     async def add(self, delivery: Delivery) -> bool:
@@ -184,12 +184,12 @@ class MemoryDeliveries(Staged[str, Delivery]):
         return len(old)
 
     def _undelivered(self, channel: str) -> list[Delivery]:
-        waiting = [
-            delivery
-            for delivery in self.rows()
-            if delivery.channel == channel and delivery.state in _UNDELIVERED
-        ]
+        waiting = [delivery for delivery in self.asked_for() if delivery.channel == channel]
         return sorted(waiting, key=attrgetter("delivery_id"))
+
+
+def _is_undelivered(delivery: Delivery) -> bool:
+    return delivery.state in _UNDELIVERED
 
 
 def _due_at(delivery: Delivery) -> datetime:

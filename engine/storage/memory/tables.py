@@ -1,6 +1,6 @@
 """Committed rows, and the staging that makes a unit of work invisible until it commits."""
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -43,7 +43,8 @@ class Tables:
     """Everything committed. Dictionaries keep the order of insertion, also when a row changes.
 
     `open_orders` is an index of `orders`, since a backtest asks for it at every bar and has
-    thousands of orders that ended. Marks are kept in time order for the same reason.
+    thousands of orders that ended; `undelivered` is one of `deliveries`, and marks are kept in
+    time order, for the same reason.
     """
 
     accounts: dict[AccountId, Account] = field(default_factory=dict)
@@ -68,6 +69,7 @@ class Tables:
     inbox: dict[int, InboxUpdate] = field(default_factory=dict)
     tickets: dict[str, Ticket] = field(default_factory=dict)
     deliveries: dict[str, Delivery] = field(default_factory=dict)  # by dedupe key
+    undelivered: dict[str, Delivery] = field(default_factory=dict)
     last_delivery_id: int = 0
     cursors: dict[str, int] = field(default_factory=dict)
 
@@ -142,3 +144,38 @@ class Staged(Generic[K, R]):
 
     def discard(self) -> None:
         self._changes.clear()
+
+
+class Indexed(Staged[K, R]):
+    """Rows of which few are asked for again and again, among many that have come to their end.
+
+    Args:
+        index: Committed rows that are asked for; kept up to date here.
+        is_asked_for: Tells which.
+    """
+
+    __slots__ = ("_index", "_is_asked_for")
+
+    def __init__(
+        self,
+        transaction: Transaction,
+        rows: dict[K, R],
+        index: dict[K, R],
+        is_asked_for: Callable[[R], bool],
+    ) -> None:
+        super().__init__(transaction, rows)
+        self._index = index
+        self._is_asked_for = is_asked_for
+
+    def asked_for(self) -> list[R]:
+        """Return them as this transaction sees them."""
+        seen: dict[K, R | None] = {**self._index, **self._changes}
+        return [row for row in seen.values() if row is not None and self._is_asked_for(row)]
+
+    def apply(self) -> None:
+        for key, row in self._changes.items():
+            if row is None or not self._is_asked_for(row):
+                self._index.pop(key, None)
+            else:
+                self._index[key] = row
+        super().apply()

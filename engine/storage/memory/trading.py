@@ -1,7 +1,7 @@
 """Repositories of what trades: accounts, runs, orders, the ledger, events, jobs, equity."""
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
@@ -30,7 +30,7 @@ from engine.domain.records import (
     StoredEvent,
 )
 from engine.domain.runs import Run
-from engine.storage.memory.tables import ExitPlanKey, Staged, Tables, Transaction
+from engine.storage.memory.tables import ExitPlanKey, Indexed, Staged, Tables, Transaction
 
 
 class MemoryAccounts(Staged[AccountId, Account]):
@@ -99,12 +99,11 @@ class MemoryRuns(Staged[RunId, Run]):
         await self.put(run.id, run)
 
 
-class MemoryOrders(Staged[ClientOrderId, Order]):
-    __slots__ = ("_open",)
+class MemoryOrders(Indexed[ClientOrderId, Order]):
+    __slots__ = ()
 
     def __init__(self, transaction: Transaction, tables: Tables) -> None:
-        super().__init__(transaction, tables.orders)
-        self._open = tables.open_orders
+        super().__init__(transaction, tables.orders, tables.open_orders, _is_open)
 
     async def get(self, client_order_id: ClientOrderId) -> Order | None:
         return self.find(client_order_id)
@@ -123,12 +122,7 @@ class MemoryOrders(Staged[ClientOrderId, Order]):
         return found
 
     async def open(self, account_id: AccountId) -> tuple[Order, ...]:
-        candidates: Iterable[Order | None] = {**self._open, **self._changes}.values()
-        orders = [
-            order
-            for order in candidates
-            if order is not None and order.account_id == account_id and not order.state.is_terminal
-        ]
+        orders = [order for order in self.asked_for() if order.account_id == account_id]
         return tuple(sorted(orders, key=attrgetter("ts_init")))
 
     async def recent(self, account_id: AccountId, limit: int) -> tuple[Order, ...]:
@@ -142,13 +136,9 @@ class MemoryOrders(Staged[ClientOrderId, Order]):
     async def save(self, order: Order) -> None:
         await self.put(order.client_order_id, order)
 
-    def apply(self) -> None:
-        for key, order in self._changes.items():
-            if order is None or order.state.is_terminal:
-                self._open.pop(key, None)
-            else:
-                self._open[key] = order
-        super().apply()
+
+def _is_open(order: Order) -> bool:
+    return not order.state.is_terminal
 
 
 class MemoryEntries:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import TypeVar
 
 from sandbox.exchange.core.accounts import Flow
@@ -12,6 +14,7 @@ from sandbox.exchange.core.rejects import Reject, RejectReason
 from sandbox.exchange.core.state import State
 
 T = TypeVar("T")
+Dated = TypeVar("Dated", Fill, Flow)
 
 
 class History:
@@ -145,11 +148,10 @@ class History:
         self._check(account, symbol)
         found = (
             fill
-            for fill in self._state.store.fills.get(account, ())
+            for fill in _between(self._state.store.fills.get(account, ()), start_ms, end_ms)
             if (not symbol or fill.symbol == symbol)
             and (not order_id or fill.order_id == order_id)
             and (from_id is None or fill.trade_id >= from_id)
-            and _within(fill.time_ms, start_ms, end_ms)
         )
         return _page(found, limit, first=from_id is not None or start_ms is not None)
 
@@ -167,10 +169,8 @@ class History:
         self._check(account, symbol)
         found = (
             flow
-            for flow in self._state.vault.flows.get(account, ())
-            if (not symbol or flow.symbol == symbol)
-            and (not reasons or flow.reason in reasons)
-            and _within(flow.time_ms, start_ms, end_ms)
+            for flow in _between(self._state.vault.flows.get(account, ()), start_ms, end_ms)
+            if (not symbol or flow.symbol == symbol) and (not reasons or flow.reason in reasons)
         )
         return _page(found, limit, first=start_ms is not None)
 
@@ -182,6 +182,14 @@ class History:
 
 def _within(time_ms: int, start_ms: int | None, end_ms: int | None) -> bool:
     return (start_ms is None or time_ms >= start_ms) and (end_ms is None or time_ms <= end_ms)
+
+
+def _between(rows: Sequence[Dated], start_ms: int | None, end_ms: int | None) -> Sequence[Dated]:
+    """Return the rows of these times; they were written as they happened, so they are in order."""
+    at = attrgetter("time_ms")
+    first = 0 if start_ms is None else bisect_left(rows, start_ms, key=at)
+    end = len(rows) if end_ms is None else bisect_right(rows, end_ms, key=at)
+    return rows[first:end]
 
 
 def _page(found: Iterable[T], limit: int, *, first: bool) -> tuple[T, ...]:

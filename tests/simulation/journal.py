@@ -70,8 +70,6 @@ class LifeStorage:
 class JournalledUnit(MemoryUnitOfWork):
     """A unit of work whose commit takes time, may fail, and may be the last thing done."""
 
-    __slots__ = ("_life",)
-
     def __init__(self, life: LifeStorage) -> None:
         life.check()
         super().__init__(life.journal.storage)

@@ -1,6 +1,7 @@
 """The UnitOfWork port in memory: for backtests and tests. Nothing outlives the process."""
 
 from collections.abc import Callable
+from functools import cached_property
 from types import TracebackType
 from typing import Self
 
@@ -71,57 +72,86 @@ class MemoryUnitOfWork:
     until no other unit of work writes; reading never waits.
     """
 
-    __slots__ = (
-        "_changed",
-        "_entered",
-        "_storage",
-        "accounts",
-        "commands",
-        "cursors",
-        "deliveries",
-        "differences",
-        "entries",
-        "equity",
-        "events",
-        "exit_plans",
-        "inbox",
-        "jobs",
-        "latches",
-        "orders",
-        "reconciliations",
-        "runs",
-        "service_marks",
-        "slots",
-        "tickets",
-        "writing",
-    )
-
     def __init__(self, storage: MemoryStorage) -> None:
         self._storage = storage
         self._entered = False
         self._changed: list[Staging] = []
         self.writing = False
-        tables = storage.tables
-        self.accounts: AccountRepository = MemoryAccounts(self, tables.accounts)
-        self.latches: LatchRepository = MemoryLatches(self, tables.latches)
-        self.runs: RunRepository = MemoryRuns(self, tables.runs)
-        self.orders: OrderRepository = MemoryOrders(self, tables)
-        self.entries: EntryRepository = MemoryEntries(self, tables)
-        self.events: EventRepository = MemoryEvents(self, tables)
-        self.exit_plans: ExitPlanRepository = MemoryExitPlans(self, tables.exit_plans)
-        self.commands: CommandRepository = MemoryCommands(self, tables.commands)
-        self.jobs: JobRepository = MemoryJobs(self, tables.jobs)
-        self.equity: EquityRepository = MemoryEquity(self, tables)
-        self.slots: SlotRepository = MemorySlots(self, tables.slots)
-        self.differences: DifferenceRepository = MemoryDifferences(self, tables.differences)
-        self.reconciliations: ReconciliationRepository = MemoryReconciliations(
-            self, tables.reconciliations
-        )
-        self.service_marks: ServiceMarkRepository = MemoryServiceMarks(self, tables.service_marks)
-        self.inbox: InboxRepository = MemoryInbox(self, tables.inbox)
-        self.tickets: TicketRepository = MemoryTickets(self, tables.tickets)
-        self.deliveries: DeliveryRepository = MemoryDeliveries(self, tables)
-        self.cursors: CursorRepository = MemoryCursors(self, tables.cursors)
+        self._tables = storage.tables
+
+    # --- repositories, made when asked for: most transactions need one or two of them --------
+
+    @cached_property
+    def accounts(self) -> AccountRepository:
+        return MemoryAccounts(self, self._tables.accounts)
+
+    @cached_property
+    def latches(self) -> LatchRepository:
+        return MemoryLatches(self, self._tables.latches)
+
+    @cached_property
+    def runs(self) -> RunRepository:
+        return MemoryRuns(self, self._tables.runs)
+
+    @cached_property
+    def orders(self) -> OrderRepository:
+        return MemoryOrders(self, self._tables)
+
+    @cached_property
+    def entries(self) -> EntryRepository:
+        return MemoryEntries(self, self._tables)
+
+    @cached_property
+    def events(self) -> EventRepository:
+        return MemoryEvents(self, self._tables)
+
+    @cached_property
+    def exit_plans(self) -> ExitPlanRepository:
+        return MemoryExitPlans(self, self._tables.exit_plans)
+
+    @cached_property
+    def commands(self) -> CommandRepository:
+        return MemoryCommands(self, self._tables.commands)
+
+    @cached_property
+    def jobs(self) -> JobRepository:
+        return MemoryJobs(self, self._tables.jobs)
+
+    @cached_property
+    def equity(self) -> EquityRepository:
+        return MemoryEquity(self, self._tables)
+
+    @cached_property
+    def slots(self) -> SlotRepository:
+        return MemorySlots(self, self._tables.slots)
+
+    @cached_property
+    def differences(self) -> DifferenceRepository:
+        return MemoryDifferences(self, self._tables.differences)
+
+    @cached_property
+    def reconciliations(self) -> ReconciliationRepository:
+        return MemoryReconciliations(self, self._tables.reconciliations)
+
+    @cached_property
+    def service_marks(self) -> ServiceMarkRepository:
+        return MemoryServiceMarks(self, self._tables.service_marks)
+
+    @cached_property
+    def inbox(self) -> InboxRepository:
+        return MemoryInbox(self, self._tables.inbox)
+
+    @cached_property
+    def tickets(self) -> TicketRepository:
+        return MemoryTickets(self, self._tables.tickets)
+
+    @cached_property
+    def deliveries(self) -> DeliveryRepository:
+        return MemoryDeliveries(self, self._tables)
+
+    @cached_property
+    def cursors(self) -> CursorRepository:
+        return MemoryCursors(self, self._tables.cursors)
 
     async def __aenter__(self) -> Self:
         self._entered = True

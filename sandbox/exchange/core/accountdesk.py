@@ -88,11 +88,8 @@ class AccountDesk:
     def positions(self, account: str, symbol: str = "") -> tuple[Position, ...]:
         """Return open linear positions, by symbol; with `symbol` its flat ones too."""
         self._state.account(account)
-        return tuple(
-            self._margins.position(holding)
-            for holding in self._state.holdings.of(account, symbol)
-            if holding.quantity or symbol
-        )
+        held = self._state.holdings.of(account, symbol)
+        return self._margins.positions(holding for holding in held if holding.quantity or symbol)
 
     def margin(self, account: str, asset: str = "USDT") -> MarginState:
         self._state.account(account)

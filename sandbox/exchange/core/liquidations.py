@@ -80,7 +80,7 @@ class Liquidations:
     def _call(self, name: str, margin: MarginState) -> None:
         state = self._state
         held = [holding for holding in state.holdings.of(name) if holding.quantity]
-        positions = tuple(self._margins.position(holding) for holding in held)
+        positions = self._margins.positions(held)
         state.emit(MarginCalled(state.now_ms, name, margin, positions))
 
     def _set_safe(self, name: str, asset: str, slack: Decimal) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from sandbox.exchange.core.accounts import MarginState, Position
@@ -96,6 +97,20 @@ class Margins:
 
     def position(self, holding: Holding) -> Position:
         """Return a position as clients see it."""
+        return self.positions((holding,))[0]
+
+    def positions(self, holdings: Iterable[Holding]) -> tuple[Position, ...]:
+        """Return positions as clients see them; what an account holds in all is added up once."""
+        sums: dict[tuple[str, str], tuple[Decimal, Decimal]] = {}
+        found: list[Position] = []
+        for holding in holdings:
+            key = (holding.account, self._state.pits[holding.symbol].market.settle_asset)
+            if key not in sums:
+                sums[key] = self._of_positions(*key)
+            found.append(self._position(holding, *sums[key]))
+        return tuple(found)
+
+    def _position(self, holding: Holding, unrealized: Decimal, maintenance: Decimal) -> Position:
         state = self._state
         pit = state.pits[holding.symbol]
         market = pit.market
@@ -117,12 +132,17 @@ class Margins:
             isolated_margin=self.isolated(holding),
             initial_margin=ratio(notional, Decimal(leverage)),
             maintenance_margin=self.maintenance(pit, holding),
-            liquidation_price=self.liquidation_price(pit, holding),
+            liquidation_price=self._liquidation_price(pit, holding, unrealized, maintenance),
             updated_ms=holding.updated_ms,
         )
 
-    def liquidation_price(self, pit: Pit, holding: Holding) -> Decimal | None:
-        """Return the mark price at which it would be taken over, other things equal."""
+    def _liquidation_price(
+        self, pit: Pit, holding: Holding, unrealized: Decimal, maintenance: Decimal
+    ) -> Decimal | None:
+        """Return the mark price at which it would be taken over, other things equal.
+
+        `unrealized` and `maintenance` are of all positions of the account in the settle asset.
+        """
         if holding.quantity == 0:
             return None
         market = pit.market
@@ -130,7 +150,6 @@ class Margins:
         own = holding.unrealized(pit.price(pit.middle), market.contract_size)
         backing = self.isolated(holding)
         if self._state.margin_mode(account, holding.symbol) is MarginMode.CROSS:
-            unrealized, maintenance = self._of_positions(account, market.settle_asset)
             wallet = self._state.vault.total(account, Wallet.LINEAR, market.settle_asset)
             others = minus(maintenance, self.maintenance(pit, holding))
             backing = minus(minus(add(wallet, unrealized), own), others)

@@ -142,7 +142,7 @@ class SimulatedVenue:
             self._unsubscribe()
             self._unsubscribe = None
             for symbol, interval in sorted(self._subscribed):
-                self._exchange.data.watch_bars(symbol, interval, on=False)
+                self._exchange.data.watch_bars(symbol, interval, on=False, closed_only=True)
             self._subscribed = frozenset()
 
     async def close(self) -> None:
@@ -461,7 +461,7 @@ class SimulatedVenue:
         }
         self._subscribed = frozenset(wanted)
         for symbol, interval in sorted(wanted):
-            self._exchange.data.watch_bars(symbol, interval)
+            self._exchange.data.watch_bars(symbol, interval, closed_only=True)
         for side in ("user", "market"):
             self._connect(side)
         before, self._before = self._before or [], None

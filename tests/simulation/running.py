@@ -5,8 +5,11 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import count
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 
 import structlog
 
@@ -63,21 +66,44 @@ def many(
 ) -> Iterator[tuple[Result, float]]:
     """Play seeds in order, `jobs` at a time, until `days` days are done.
 
-    Each in a process of its own: a day leaves a million objects behind, which take longer to be
-    collected than a process to be forked.
+    Raises:
+        RuntimeError: A seed's process died.
+    """
+    seeds: list[int] = []
+    for seed in count(first_seed):
+        if days <= 0:
+            break
+        days -= drawn(seed, mood, symbols=symbols).days
+        seeds.append(seed)
+    with ThreadPoolExecutor(jobs) as threads:
+        yield from threads.map(partial(_apart, mood=mood, symbols=symbols), seeds)
+
+
+def _apart(seed: int, mood: Mood, symbols: int | None) -> tuple[Result, float]:
+    """Play one seed in a process of its own.
+
+    A day leaves a million objects behind, which take longer to be collected than a process to be
+    forked.
     """
     context = get_context("forkserver")
     context.set_forkserver_preload([__name__])
-    seeds = count(first_seed)
-    left = days
-    with context.Pool(jobs, initializer=silence, maxtasksperchild=1) as pool:
-        running = []
-        while left > 0:
-            seed = next(seeds)
-            left -= drawn(seed, mood, symbols=symbols).days
-            running.append(pool.apply_async(timed, (seed, mood, DAY, symbols)))
-        for outcome in running:
-            yield outcome.get()
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_tell, args=(theirs, seed, mood, symbols))
+    process.start()
+    theirs.close()
+    try:
+        played: tuple[Result, float] = ours.recv()
+    except EOFError:
+        raise RuntimeError(f"the process of seed {seed} died; nothing is known of it") from None
+    finally:
+        process.join()
+        ours.close()
+    return played
+
+
+def _tell(listener: Connection, seed: int, mood: Mood, symbols: int | None) -> None:
+    silence()
+    listener.send(timed(seed, mood, DAY, symbols))
 
 
 def cores() -> int:

@@ -67,7 +67,7 @@ def many(
     """Play seeds in order, `jobs` at a time, until `days` days are done.
 
     Raises:
-        RuntimeError: A seed's process died.
+        RuntimeError: As `apart`.
     """
     seeds: list[int] = []
     for seed in count(first_seed):
@@ -76,14 +76,17 @@ def many(
         days -= drawn(seed, mood, symbols=symbols).days
         seeds.append(seed)
     with ThreadPoolExecutor(jobs) as threads:
-        yield from threads.map(partial(_apart, mood=mood, symbols=symbols), seeds)
+        yield from threads.map(partial(apart, mood=mood, symbols=symbols), seeds)
 
 
-def _apart(seed: int, mood: Mood, symbols: int | None) -> tuple[Result, float]:
+def apart(seed: int, mood: Mood, symbols: int | None) -> tuple[Result, float]:
     """Play one seed in a process of its own.
 
     A day leaves a million objects behind, which take longer to be collected than a process to be
     forked.
+
+    Raises:
+        RuntimeError: It died, or failed in a way that is no violation; it has said so itself then.
     """
     context = get_context("forkserver")
     context.set_forkserver_preload([__name__])

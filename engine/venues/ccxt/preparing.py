@@ -16,7 +16,7 @@ from engine.domain.ids import ClientOrderId
 from engine.domain.orders import Order
 from engine.ports import OrderReport, Prepare, WallClock
 from engine.venues.ccxt.sending import Sendings
-from engine.venues.ccxt.wire import CLEARED
+from engine.venues.ccxt.wire import LEAVE
 
 # Seconds for which what was signed is good: venues take stamps of the last few, and what is left
 # of them is the journey's.
@@ -75,8 +75,13 @@ class Preparation:
     def _begun(self, order: Order) -> _Held:
         cleared = asyncio.Event()
 
+        async def leave() -> None:
+            if not cleared.is_set():
+                await cleared.wait()
+                self._sendings.note(order.client_order_id)  # it was noted when it was signed
+
         async def submission() -> OrderReport:
-            CLEARED.set(cleared)
+            LEAVE.set(leave)
             return await self._submit(order)
 
         task = asyncio.get_running_loop().create_task(submission(), name="an order made ready")
@@ -95,8 +100,6 @@ class Preparation:
             self._drop(order.client_order_id)
             return None
         del self._held[order.client_order_id]
-        if not held.submission.done():  # else it was refused before it could leave
-            self._sendings.note(order.client_order_id)
         held.cleared.set()
         return held.submission
 

@@ -5,7 +5,6 @@ places where a request passes are watched, and each call has a note of its own: 
 many calls at a time.
 """
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
@@ -32,8 +31,8 @@ class Wire:
 
 
 WIRE: ContextVar[Wire | None] = ContextVar("ccxt_wire", default=None)
-# Where one is set, no request of the task leaves before the event happens.
-CLEARED: ContextVar[asyncio.Event | None] = ContextVar("ccxt_cleared", default=None)
+# Where one is set, no request of the task leaves before it returns.
+LEAVE: ContextVar[Callable[[], Awaitable[None]] | None] = ContextVar("ccxt_leave", default=None)
 
 _QUERY = re.compile(r"\?[^\s'\"]+")
 
@@ -54,9 +53,9 @@ def watch(client: object) -> None:
     async def noted_fetch(
         url: str, method: str = "GET", headers: object = None, body: object = None
     ) -> object:
-        cleared = CLEARED.get()
-        if cleared is not None:
-            await cleared.wait()
+        leave = LEAVE.get()
+        if leave is not None:
+            await leave()
         wire = WIRE.get()
         if wire is not None:
             wire.sent, wire.answered, wire.status, wire.text = True, False, None, ""

@@ -513,6 +513,16 @@ async def test_what_was_made_ready_leaves_when_it_is_submitted_and_not_before(de
     assert desk.venue._sendings.left_by(placed) == desk.wall.now()  # and left now
 
 
+async def test_what_is_submitted_before_it_was_made_ready_is_placed_at_once(desk: Desk) -> None:
+    placed = desk.order()
+    with desk.venue.preparation() as prepare:
+        prepare([placed])
+        report = await desk.venue.submit_order(placed)
+    assert report.state is OrderState.ACKNOWLEDGED
+    assert len(desk.sent()) == 1
+    assert desk.network.of("/api/v3/order", "GET") == []  # nothing left before: no look-up
+
+
 async def test_what_was_made_ready_in_vain_is_as_if_it_had_not_been(desk: Desk) -> None:
     placed = desk.order()
     with desk.venue.preparation() as prepare:

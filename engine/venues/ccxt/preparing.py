@@ -76,9 +76,10 @@ class Preparation:
         cleared = asyncio.Event()
 
         async def leave() -> None:
+            # It was noted when it was signed: where it had to wait since, it leaves only now.
             if not cleared.is_set():
                 await cleared.wait()
-                self._sendings.note(order.client_order_id)  # it was noted when it was signed
+                self._sendings.note(order.client_order_id)
 
         async def submission() -> OrderReport:
             LEAVE.set(leave)

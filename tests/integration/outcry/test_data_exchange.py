@@ -18,8 +18,6 @@ from tests.fakes.exchange import scripted_exchange
 from tests.fakes.history import MINUTE
 from tests.integration.outcry.processes import outcry
 
-pytest.importorskip("ccxt")
-
 
 async def fetch(http: str, folder: Path, *more: str):
     """Run the command beside the exchange, which lives in this process's loop."""

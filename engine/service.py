@@ -349,8 +349,7 @@ class EngineService:
             await self._protection.measure()
 
     def _has_to_watch(self) -> bool:
-        rests = (order.expires_at is not None for order in self.desk.orders.values())
-        return self.ready.is_set() and (self._protection.has_news() or any(rests))
+        return self.ready.is_set() and (self._protection.has_news() or self.desk.orders.any_expires)
 
     async def _watch(self, due: datetime) -> None:
         """Do by the second what a replayed market's clock does: look at stops, end what is late."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, ValuesView
 from datetime import datetime
 
 from engine.domain.ids import BookId, ClientOrderId, InstrumentId, VenueOrderId
-from engine.domain.orders import Order
+from engine.domain.orders import Order, OrderState
 
 
 class Blotter(Mapping[ClientOrderId, Order]):
@@ -19,6 +19,9 @@ class Blotter(Mapping[ClientOrderId, Order]):
         self._keep_ended = keep_ended
         self._ended: OrderedDict[ClientOrderId, Order] = OrderedDict()
         self._open: dict[ClientOrderId, Order] = {}
+        self._all_open: tuple[Order, ...] | None = None
+        self._in_doubt: set[ClientOrderId] = set()
+        self._expiring: set[ClientOrderId] = set()
         self._by_position: dict[tuple[BookId, InstrumentId], dict[ClientOrderId, Order]] = {}
 
     def __getitem__(self, client_order_id: ClientOrderId) -> Order:
@@ -32,6 +35,23 @@ class Blotter(Mapping[ClientOrderId, Order]):
 
     def values(self) -> ValuesView[Order]:
         return self._open.values()  # without a look-up for each of a thousand
+
+    @property
+    def all_open(self) -> tuple[Order, ...]:
+        """Those that have not ended, oldest first; the same tuple until one of them changes."""
+        if self._all_open is None:
+            self._all_open = tuple(self._open.values())
+        return self._all_open
+
+    @property
+    def any_in_doubt(self) -> bool:
+        """Whether the venue owes an answer about one that has not ended."""
+        return bool(self._in_doubt)
+
+    @property
+    def any_expires(self) -> bool:
+        """Whether one that has not ended will be ended by its time."""
+        return bool(self._expiring)
 
     @property
     def ended(self) -> tuple[Order, ...]:
@@ -71,11 +91,19 @@ class Blotter(Mapping[ClientOrderId, Order]):
 
     def put(self, order: Order) -> None:
         """File an order under open or ended."""
-        name, position = order.client_order_id, (order.book_id, order.instrument_id)
-        if not order.state.is_terminal:
-            self._open[name] = order
-            self._by_position.setdefault(position, {})[name] = order
+        name = order.client_order_id
+        self._all_open = None
+        has_ended = order.state.is_terminal
+        _note(self._in_doubt, name, belongs=order.state is OrderState.UNKNOWN)
+        _note(self._expiring, name, belongs=order.expires_at is not None and not has_ended)
+        if has_ended:
+            self._end(order)
             return
+        self._open[name] = order
+        self._by_position.setdefault((order.book_id, order.instrument_id), {})[name] = order
+
+    def _end(self, order: Order) -> None:
+        name, position = order.client_order_id, (order.book_id, order.instrument_id)
         if self._open.pop(name, None) is not None:
             beside = self._by_position[position]
             del beside[name]
@@ -84,3 +112,10 @@ class Blotter(Mapping[ClientOrderId, Order]):
         self._ended[name] = order
         if len(self._ended) > self._keep_ended:
             self._ended.popitem(last=False)
+
+
+def _note(names: set[ClientOrderId], name: ClientOrderId, *, belongs: bool) -> None:
+    if belongs:
+        names.add(name)
+    else:
+        names.discard(name)

@@ -1,7 +1,6 @@
 """Identifiers: one type per kind of thing, so that mypy tells them apart."""
 
 import hashlib
-from base64 import b32encode
 from typing import NewType
 
 AccountId = NewType("AccountId", str)
@@ -22,6 +21,10 @@ MANUAL_BOOK = BookId("manual")  # chat and API orders
 UNMANAGED_BOOK = BookId("unmanaged")  # held before us, or appeared without us
 DUST_BOOK = BookId("dust")  # remainders too small to be sold
 
+_BASE_32 = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648, section 6, in lower case
+_PAIRS = tuple(one + two for one in _BASE_32 for two in _BASE_32)
+_SHIFTS = range(120, -1, -10)  # 128 bits and 2 of padding, ten at a time: two characters each
+
 
 def run_book(run_id: RunId) -> BookId:
     """Return the book of a strategy run: a run owns exactly one."""
@@ -35,4 +38,5 @@ def digest_id(prefix: str, *parts: str) -> str:
     refuses the second one. 128 bits of SHA-256 in base 32 fit every venue's 36 characters.
     """
     digest = hashlib.sha256("\x1f".join(parts).encode()).digest()[:16]
-    return f"{prefix}{b32encode(digest).decode().rstrip('=').lower()}"
+    number = int.from_bytes(digest) << 2
+    return prefix + "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])

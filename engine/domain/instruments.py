@@ -103,8 +103,7 @@ class Instrument:
 
     def is_dust(self, quantity: Decimal, price: Decimal) -> bool:
         """Tell whether `quantity` is too small to be sold: such a position counts as closed."""
-        with exact():
-            size = abs(quantity)
+        size = quantity.copy_abs()
         return size < max(self.min_quantity, self.quantity_increment) or (
             self.notional(size, price) < self.min_notional
         )

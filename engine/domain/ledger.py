@@ -73,6 +73,7 @@ class Ledger:
         self._open: dict[_SlotKey, Slot] = {}
         self._netted: dict[tuple[InstrumentId, PositionSide], Slot] = {}
         self._cash: dict[AssetId, Decimal] = {}
+        self._shown_cash: Mapping[AssetId, Decimal] | None = None
         self._positions: tuple[Position, ...] | None = None
         self._nets: dict[InstrumentId, Decimal] | None = None
         self._balances: dict[AssetId, Decimal] | None = None
@@ -130,7 +131,7 @@ class Ledger:
             folded = self._fold(key, slot, reading.movement)
             self._net(entry, instrument, reading.movement)
         self._booked.add(entry.entry_id)
-        self._positions = self._nets = self._balances = None
+        self._positions = self._nets = self._balances = self._shown_cash = None
         for group in self._groups(key):
             group.cached = None
         self._trades.clear()
@@ -254,7 +255,9 @@ class Ledger:
 
     def cash(self) -> Mapping[AssetId, Decimal]:
         """Return the signed flow of each asset; a spot position's base is not cash."""
-        return self._cash.copy()
+        if self._shown_cash is None:
+            self._shown_cash = MappingProxyType(self._cash.copy())
+        return self._shown_cash
 
     def balances(self) -> Mapping[AssetId, Decimal]:
         """Return holdings as the venue shows them.

@@ -36,8 +36,9 @@ def style_of(style: ExitStyle, quantity: Decimal, net: Decimal) -> ExitStyle:
 
 def is_backed(quantity: Decimal, net: Decimal) -> bool:
     """Tell whether the venue's net can carry a reduce-only order for all that a book may close."""
-    with exact():
-        return not quantity or net.copy_sign(net * quantity) >= abs(quantity)
+    if not quantity:
+        return True
+    return (net > 0) is (quantity > 0) and net.copy_abs() >= quantity.copy_abs()
 
 
 def goes_at_once(order: Order) -> bool:

@@ -51,7 +51,7 @@ class Ours:
         outside, expected: Of `unmanaged`, per instrument: what it holds, and what was there at
             the opening or was accepted since.
         balances: Holdings as the venue should show them.
-        client_order_ids, venue_order_ids: Of every order that we know, ended ones included;
+        client_order_ids, venue_order_ids: Of what the venue lists and we know, ended or not;
             the venue's ids as (instrument, id), since some number them per instrument.
         accepted: `venue - ours` that a person told us to ignore, per kind and subject.
         booked: Per asset, amounts that were booked since both last agreed.

@@ -2,8 +2,10 @@
 
 import re
 from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EVERY = re.compile(r"^every (\d+)s$")
 _DAILY = re.compile(r"^daily (\d\d:\d\d) (\S+)$")
 
@@ -18,16 +20,20 @@ def next_after(cadence: str, instant: datetime) -> datetime:
     Raises:
         ValueError: No such cadence.
     """
+    parsed = _parsed(cadence)
+    if isinstance(parsed, timedelta):
+        return _EPOCH + ((instant - _EPOCH) // parsed + 1) * parsed
+    return _next_daily(*parsed, instant)
+
+
+@lru_cache(maxsize=64)  # one is asked for by the second
+def _parsed(cadence: str) -> timedelta | tuple[time, ZoneInfo]:
+    """Return an interval, or a time of day and its zone."""
     if match := _EVERY.match(cadence):
-        return _next_multiple(int(match[1]), instant)
+        return timedelta(seconds=int(match[1]))
     if match := _DAILY.match(cadence):
-        return _next_daily(time.fromisoformat(match[1]), ZoneInfo(match[2]), instant)
+        return time.fromisoformat(match[1]), ZoneInfo(match[2])
     raise ValueError(f"cadence {cadence!r} is neither 'every Ns' nor 'daily HH:MM ZONE'")
-
-
-def _next_multiple(seconds: int, instant: datetime) -> datetime:
-    whole = int(instant.timestamp()) // seconds + 1
-    return datetime.fromtimestamp(whole * seconds, UTC)
 
 
 def _next_daily(at: time, zone: ZoneInfo, instant: datetime) -> datetime:

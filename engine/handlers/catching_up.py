@@ -208,7 +208,7 @@ class CatchingUp:
             if found is None and order.venue_order_id is not None:
                 found = by_place.get((order.instrument_id, order.venue_order_id))
             if found is not None:
-                there.append((order, replace(found, client_order_id=order.client_order_id)))
+                there.append((order, _named(found, order)))
             elif starting or order.is_working or order.state is OrderState.CANCEL_PENDING:
                 absent.append(order)
         await self._there(there)
@@ -286,3 +286,9 @@ class CatchingUp:
     @property
     def _stands_still(self) -> bool:
         return self._desk.venue.capabilities.replayed
+
+
+def _named(report: OrderReport, order: Order) -> OrderReport:
+    """Return the report under our id: the venue may have listed it without one."""
+    name = order.client_order_id
+    return report if report.client_order_id == name else replace(report, client_order_id=name)

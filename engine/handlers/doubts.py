@@ -49,7 +49,7 @@ class Doubts:
         """Tell whether the venue owes an answer, or one is still noted down."""
         taken_back = self._protection.exits.taken_back
         kept = (self._orders.unsent, self._orders.uncancelled, taken_back)
-        return any(kept) or any(self._is_open(order) for order in self._desk.orders.values())
+        return any(kept) or self._desk.orders.any_in_doubt
 
     async def resolve(self, due: datetime) -> None:
         """Ask about what is due by the back-off; nothing is given up without the venue's word.

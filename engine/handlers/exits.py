@@ -62,23 +62,28 @@ class Exits:
 
     def style(self, key: PlanKey) -> ExitStyle:
         """Return how the exits of one position get along now."""
-        desk = self._desk
-        offered = desk.venue.capabilities.exits
+        offered = self._desk.venue.capabilities.exits
         if offered is not ExitStyle.SIDE_BY_SIDE:  # whatever is held; asked ten times an exit
             return offered
-        return style_of(offered, self._closable(key), desk.ledger.net_quantity(key[1]))
+        return style_of(offered, *self._weighed(key))
 
     def is_backed(self, key: PlanKey) -> bool:
         """Tell whether the venue's net is behind the position, where reduce-only needs it."""
-        desk = self._desk
-        if desk.venue.capabilities.exits is not ExitStyle.SIDE_BY_SIDE:
+        if self._desk.venue.capabilities.exits is not ExitStyle.SIDE_BY_SIDE:
             return True
-        return is_backed(self._closable(key), desk.ledger.net_quantity(key[1]))
+        return is_backed(*self._weighed(key))
 
-    def _closable(self, key: PlanKey) -> Decimal:
-        """Return what may be closed of a position, signed: what others sold of it opposes none."""
-        quantity = self._desk.position(key[0], key[1]).quantity
-        return closable(self._desk, key[0], key[1]).copy_sign(quantity)
+    def _weighed(self, key: PlanKey) -> tuple[Decimal, Decimal]:
+        """Return what may be closed of a position, and the net of its instrument; both signed.
+
+        What others sold of it opposes none. All of it, where the net is behind all of it and so
+        behind any part: asked often, and mostly so.
+        """
+        desk = self._desk
+        quantity, net = desk.ledger.quantity(key[0], key[1]), desk.ledger.net_quantity(key[1])
+        if not is_backed(quantity, net):
+            quantity = closable(desk, key[0], key[1]).copy_sign(quantity)
+        return quantity, net
 
     def held(self, key: PlanKey) -> Decimal:
         """Return what of a position is still there to be sold, unsigned.

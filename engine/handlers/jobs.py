@@ -122,7 +122,7 @@ class Jobs:
         clock, cadence = group
         scheduler, now = self._schedulers[clock]
         due = next_after(cadence, now.now())
-        scheduler.wake_at(f"{clock} {cadence}", due, partial(self._look, group, due))
+        scheduler.wake_at(" ".join(group), due, partial(self._look, group, due))
 
     async def _look(self, group: _Group, due: datetime) -> None:
         """Wake those that have work, each by itself: one that takes long delays no other."""

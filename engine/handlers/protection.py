@@ -416,12 +416,12 @@ class Protection:
         return (
             tuple(desk.plans.items()),
             tuple(desk.price(key[1]) for key in desk.plans),
-            tuple(desk.orders.values()),
+            desk.orders.all_open,
             desk.ledger.positions(),
             desk.ledger.cash(),
             tuple(desk.outside.rows.values()),
             tuple(desk.outside.opening.items()),
-            tuple((filled, desk.find_order(name)) for name, filled in told.items()),
+            tuple([(filled, desk.find_order(name)) for name, filled in told.items()]),
         )
 
     def _has_some_to_spare(self, key: PlanKey) -> bool:

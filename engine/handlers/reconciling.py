@@ -17,7 +17,7 @@ from engine.desk.state import Changes, Desk
 from engine.domain.commands import Reconcile
 from engine.domain.differences import Difference, DifferenceKind, ReconciliationMark
 from engine.domain.events import DifferenceEnded, DifferenceFound
-from engine.domain.ids import UNMANAGED_BOOK, AssetId, ClientOrderId, InstrumentId
+from engine.domain.ids import UNMANAGED_BOOK, AssetId, InstrumentId
 from engine.domain.instruments import InstrumentKind
 from engine.domain.orders import Order
 from engine.domain.views import Outcome, OutcomeStatus
@@ -38,6 +38,7 @@ from engine.handlers.catching_up import BeforeFill, CatchingUp, Taken
 from engine.handlers.outcomes import done, refused
 from engine.handlers.protection import Protection
 from engine.handlers.rounding import settle_rounding
+from engine.ports import OrderReport
 
 _log = structlog.get_logger(__name__)
 
@@ -200,7 +201,7 @@ class Reconciler:
     async def _compare(self, theirs: Theirs) -> Look:
         desk = self._desk
         ended = await self._ended_there(theirs)
-        ours = self._ours(order.client_order_id for order in ended)
+        ours = self._ours(theirs.orders, ended)
         closing = {o.instrument_id for o in desk.orders.values() if o.book_id == UNMANAGED_BOOK}
         found = (
             difference
@@ -235,12 +236,12 @@ class Reconciler:
                     found.append(order)
         return found
 
-    def _ours(self, ended: Iterable[ClientOrderId]) -> Ours:
+    def _ours(self, listed: Sequence[OrderReport], ended: Iterable[Order]) -> Ours:
         desk = self._desk
         ledger, outside = desk.ledger, desk.outside
         held = [p for p in ledger.positions() if p.book_id == UNMANAGED_BOOK]
         about = {name: outside.expected(name) for name in desk.instruments}
-        orders = (*desk.orders.values(), *desk.orders.ended)
+        known = [*self._known(listed), *ended]
         accepted = {
             (row.kind, row.subject): row.surplus for row in outside.rows.values() if not row.is_open
         }
@@ -255,13 +256,27 @@ class Reconciler:
             outside={p.instrument_id: p.quantity for p in held},
             expected={name: quantity for name, quantity in about.items() if quantity},
             balances=ledger.balances(),
-            client_order_ids=frozenset({*(o.client_order_id for o in orders), *ended}),
+            client_order_ids=frozenset(order.client_order_id for order in known),
             venue_order_ids=frozenset(
-                (o.instrument_id, o.venue_order_id) for o in orders if o.venue_order_id is not None
+                (order.instrument_id, order.venue_order_id)
+                for order in known
+                if order.venue_order_id is not None
             ),
             accepted=accepted,
             booked=outside.booked_since(),
         )
+
+    def _known(self, listed: Iterable[OrderReport]) -> Iterable[Order]:
+        """Return which of the venue's open orders are ours, open or ended lately."""
+        for report in listed:
+            name, order = report.client_order_id, None
+            if name is not None:
+                order = self._desk.find_order(name)
+            if order is None:
+                place = (report.instrument_id, report.venue_order_id)
+                order = self._desk.orders.find_at_venue(*place)
+            if order is not None:
+                yield order
 
     def _worth_another(self, look: Look) -> bool:
         """Tell whether a look shows anything new: what a person has been asked stands."""

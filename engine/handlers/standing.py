@@ -73,8 +73,8 @@ class Standing:
         if self._patience:
             return True
         desk = self._desk
-        orders, runs = tuple(desk.orders.values()), tuple(desk.runs.values())
-        seen = (orders, runs, desk.ledger.positions(), desk.trading_state)
+        orders = desk.orders.all_open
+        seen = (orders, tuple(desk.runs.values()), desk.ledger.positions(), desk.trading_state)
         if seen == self._in_order:  # nothing has changed since all was
             return False
         found = bool(self._left_over()) or any(map(self._is_stale, orders))

@@ -27,9 +27,7 @@ class LastingDoubts:
 
     def has_work(self) -> bool:
         """Tell whether an order is in doubt, or was a moment ago."""
-        if self._is_first or self._since:
-            return True
-        return any(order.state is OrderState.UNKNOWN for order in self._desk.orders.values())
+        return self._is_first or bool(self._since) or self._desk.orders.any_in_doubt
 
     async def tell(self, due: datetime) -> None:
         """Tell of what is in doubt for 10 s of wall time, or was so at the start."""

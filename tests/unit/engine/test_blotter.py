@@ -70,3 +70,38 @@ def test_orders_decided_since_are_found_open_and_ended() -> None:
     for one in (old, ended, fresh):
         blotter.put(one)
     assert set(blotter.decided_since(after(5))) == {ended, fresh}
+
+
+def test_what_is_open_is_told_as_one_tuple_until_an_order_changes() -> None:
+    blotter = Blotter(keep_ended=5)
+    first, second = order(1), order(2)
+    blotter.put(first)
+    blotter.put(second)
+    assert blotter.all_open == (first, second)
+    assert blotter.all_open is blotter.all_open
+    blotter.put(order(1, state=OrderState.FILLED))
+    assert blotter.all_open == (second,)
+
+
+def test_an_order_is_in_doubt_until_the_venue_has_answered_whatever_it_says() -> None:
+    blotter = Blotter(keep_ended=5)
+    assert not blotter.any_in_doubt
+    for answer in (OrderState.ACKNOWLEDGED, OrderState.CANCELLED):
+        blotter.put(order(1, state=OrderState.UNKNOWN))
+        blotter.put(order(2))
+        assert blotter.any_in_doubt
+        blotter.put(order(1, state=answer))
+        assert not blotter.any_in_doubt
+
+
+def test_orders_expire_only_while_they_are_open_and_have_a_time_to() -> None:
+    blotter = Blotter(keep_ended=5)
+    blotter.put(order(1, expires_at=None))
+    assert not blotter.any_expires
+    blotter.put(order(2, expires_at=after(60)))
+    assert blotter.any_expires
+    blotter.put(order(2, expires_at=None))  # sent at the market in place of its limit
+    assert not blotter.any_expires
+    blotter.put(order(3, expires_at=after(60)))
+    blotter.put(order(3, expires_at=after(60), state=OrderState.EXPIRED))
+    assert not blotter.any_expires

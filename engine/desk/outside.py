@@ -49,7 +49,8 @@ class Outside:
 
     def count(self, entry: LedgerEntry) -> None:
         """Count the amounts of a new entry that the venue may have rounded, and the rounding."""
-        self.booked.update(bookings(entry))
+        for asset in bookings(entry):
+            self.booked[asset] += 1
         amount = rounded_amount(entry)
         if amount:
             asset = entry.postings[0].asset

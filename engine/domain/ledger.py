@@ -78,6 +78,7 @@ class Ledger:
         self._nets: dict[InstrumentId, Decimal] | None = None
         self._balances: dict[AssetId, Decimal] | None = None
         self._everything = Group()
+        self._groups: dict[_SlotKey, tuple[Group, ...]] = {}
         self._by_book: dict[BookId, Group] = {}
         self._by_instrument: dict[InstrumentId, Group] = {}
         self._trades: dict[BookId | None, tuple[RoundTrip, ...]] = {}
@@ -108,7 +109,7 @@ class Ledger:
             UnbookableEntry: It is unbalanced, of another account or of an unknown instrument;
                 nothing was changed.
         """
-        return self.book(entry).applied
+        return self._book(entry) is not None
 
     def book(self, entry: LedgerEntry) -> Booked:
         """Book the entry and tell what it did.
@@ -116,8 +117,18 @@ class Ledger:
         Raises:
             UnbookableEntry: As `apply`.
         """
+        folded = self._book(entry)
+        after = self._position_of(entry)
+        if folded is None:
+            return Booked(applied=False, after=after)
+        return Booked(
+            applied=True, realized_pnl=folded.realized, closed_trade=folded.closed, after=after
+        )
+
+    def _book(self, entry: LedgerEntry) -> Folded | None:
+        """Book the entry; None when it was booked before."""
         if entry.entry_id in self._booked:
-            return Booked(applied=False, after=self._position_of(entry))
+            return None
         instrument = self._instrument_of(entry)
         with exact():
             reading = read_entry(entry, instrument, self.account.reporting)
@@ -132,15 +143,10 @@ class Ledger:
             self._net(entry, instrument, reading.movement)
         self._booked.add(entry.entry_id)
         self._positions = self._nets = self._balances = self._shown_cash = None
-        for group in self._groups(key):
+        for group in self._groups[key]:
             group.cached = None
         self._trades.clear()
-        return Booked(
-            applied=True,
-            realized_pnl=folded.realized,
-            closed_trade=folded.closed,
-            after=slot.position(),
-        )
+        return folded
 
     def _instrument_of(self, entry: LedgerEntry) -> Instrument | None:
         if entry.account_id != self.account.id:
@@ -160,11 +166,12 @@ class Ledger:
         if instrument is not None:
             start = PositionFold(book_id, instrument, side, fifo=self._fifo)
         slot = self._slots[key] = Slot(start)
-        for group in self._groups(key):
+        groups = self._groups[key] = tuple(self._part_of(key))
+        for group in groups:
             group.slots.append(slot)
         return slot
 
-    def _groups(self, key: _SlotKey) -> Iterator[Group]:
+    def _part_of(self, key: _SlotKey) -> Iterator[Group]:
         """Yield what the slot's figures are part of."""
         book_id, instrument_id, _ = key
         yield self._everything
@@ -194,7 +201,9 @@ class Ledger:
         slot = self._netted.get(key)
         if slot is None:
             book_id = BookId("")  # none of ours
-            fold = PositionFold(book_id, instrument, entry.position_side, fifo=False)
+            fold = PositionFold(
+                book_id, instrument, entry.position_side, fifo=False, keeps_trades=False
+            )
             slot = self._netted[key] = Slot(fold)
         if slot.fold is not None:
             slot.add_movement(slot.fold, movement)

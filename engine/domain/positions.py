@@ -73,10 +73,15 @@ class PositionFold:
     Cost is kept as a total: a reduction takes out a proportional part (average) or whole lots
     from the oldest on (FIFO), rounded to 18 places, and the rest follows by subtraction, so
     that nothing is lost. Reversing through zero closes, then opens. Call it under `exact()`.
+
+    Args:
+        keeps_trades: Its round trips are wanted; what they would have cost or made counts as
+            untraded otherwise.
     """
 
     __slots__ = (
         "_after_trade",
+        "_keeps_trades",
         "_lots",
         "book_id",
         "cost",
@@ -92,7 +97,13 @@ class PositionFold:
     )
 
     def __init__(
-        self, book_id: BookId, instrument: Instrument, side: PositionSide, *, fifo: bool
+        self,
+        book_id: BookId,
+        instrument: Instrument,
+        side: PositionSide,
+        *,
+        fifo: bool,
+        keeps_trades: bool = True,
     ) -> None:
         self.book_id = book_id
         self.instrument = instrument
@@ -106,11 +117,18 @@ class PositionFold:
         self.trades: list[RoundTrip] = []
         self.last: Movement | None = None
         self._lots: deque[tuple[Decimal, Decimal]] | None = deque() if fifo else None
+        self._keeps_trades = keeps_trades
         self._after_trade = False  # the last trip that ended is trades[-1]
 
     def copy(self) -> "PositionFold":
         """Return an independent copy, to go back to when an earlier movement arrives."""
-        twin = PositionFold(self.book_id, self.instrument, self.side, fifo=False)
+        twin = PositionFold(
+            self.book_id,
+            self.instrument,
+            self.side,
+            fifo=False,
+            keeps_trades=self._keeps_trades,
+        )
         for name in ("quantity", "cost", "realized", "realized_converted", "untraded", "last"):
             setattr(twin, name, getattr(self, name))
         twin.trip = None if self.trip is None else replace(self.trip)
@@ -225,13 +243,15 @@ class PositionFold:
         self.trip.funding += funding
 
     def _end(self, trip: OpenTrip, movement: Movement) -> None:
-        trade = trip.ended(
-            self.book_id,
-            self.instrument,
-            self.side,
-            at=movement.ts_event,
-            entry_id=movement.entry_id,
-        )
+        trade = None
+        if self._keeps_trades:
+            trade = trip.ended(
+                self.book_id,
+                self.instrument,
+                self.side,
+                at=movement.ts_event,
+                entry_id=movement.entry_id,
+            )
         self._after_trade = trade is not None
         if trade is None:
             self.untraded += trip.net

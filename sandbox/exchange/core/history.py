@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain, islice
 from operator import attrgetter
 from typing import TypeVar
 
@@ -58,12 +59,10 @@ class History:
     def open_orders(self, account: str, symbol: str = "") -> tuple[Order, ...]:
         """Return open orders by id; no symbol: of all markets (of every kind)."""
         store = self._state.store
-        self._state.account(account)
-        if symbol:
-            self._state.pit(symbol)
-        names = [symbol] if symbol else list(self._state.pits)
-        found = [order for name in names for order in store.open_orders(account, name)]
-        return tuple(sorted(found, key=lambda order: order.order_id))
+        self._check(account, symbol)
+        if not symbol:
+            return tuple(store.all_open_orders(account))
+        return tuple(sorted(store.open_orders(account, symbol), key=attrgetter("order_id")))
 
     def orders(
         self,
@@ -103,10 +102,11 @@ class History:
 
     def open_algos(self, account: str, symbol: str = "") -> tuple[AlgoOrder, ...]:
         """Return open conditional orders, by id."""
+        store = self._state.store
         self._check(account, symbol)
-        names = [symbol] if symbol else list(self._state.pits)
-        found = [algo for name in names for algo in self._state.store.open_algos(account, name)]
-        return tuple(sorted(found, key=lambda algo: algo.algo_id))
+        if not symbol:
+            return tuple(store.all_open_algos(account))
+        return tuple(sorted(store.open_algos(account, symbol), key=attrgetter("algo_id")))
 
     def algos(
         self,
@@ -167,11 +167,14 @@ class History:
     ) -> tuple[Flow, ...]:
         """Return money that moved (deposits, funding, commissions ...), oldest first."""
         self._check(account, symbol)
-        found = (
-            flow
-            for flow in _between(self._state.vault.flows.get(account, ()), start_ms, end_ms)
-            if (not symbol or flow.symbol == symbol) and (not reasons or flow.reason in reasons)
-        )
+        vault = self._state.vault
+        if reasons:
+            each = vault.flows_for(account, reasons)
+            them = chain.from_iterable(_between(rows, start_ms, end_ms) for rows in each)
+            rows: Sequence[Flow] = sorted(them, key=attrgetter("flow_id"))
+        else:
+            rows = _between(vault.flows.get(account, ()), start_ms, end_ms)
+        found = (flow for flow in rows if not symbol or flow.symbol == symbol)
         return _page(found, limit, first=start_ms is not None)
 
     def _check(self, account: str, symbol: str) -> None:
@@ -194,12 +197,4 @@ def _between(rows: Sequence[Dated], start_ms: int | None, end_ms: int | None) ->
 
 def _page(found: Iterable[T], limit: int, *, first: bool) -> tuple[T, ...]:
     """Return the first or the last `limit` of them, in their order."""
-    rows = list(_some(found, limit)) if first else list(found)[-limit:]
-    return tuple(rows)
-
-
-def _some(found: Iterable[T], limit: int) -> Iterator[T]:
-    for number, item in enumerate(found):
-        if number >= limit:
-            return
-        yield item
+    return tuple(islice(found, max(limit, 0)) if first else list(found)[-limit:])

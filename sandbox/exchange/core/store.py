@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from sandbox.exchange.core.orders import AlgoOrder, Fill, Order
 
 FIRST_ORDER_ID = 4_000_000_001
 FIRST_ALGO_ID = 2_000_000_001
+
+
+class _OpenIds:
+    """Ids of what is open, by account, and by account and symbol in the order of coming."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, dict[int, None]] = {}
+        self._at: dict[tuple[str, str], dict[int, None]] = {}
+
+    def set(self, account: str, symbol: str, key: int, *, is_open: bool) -> None:
+        of = self._of.setdefault(account, {})
+        at = self._at.setdefault((account, symbol), {})
+        if is_open:
+            of[key] = at[key] = None
+        else:
+            of.pop(key, None)
+            at.pop(key, None)
+
+    def of(self, account: str) -> list[int]:
+        """Return an account's, rising."""
+        return sorted(self._of.get(account, ()))
+
+    def at(self, account: str, symbol: str) -> Collection[int]:
+        return self._at.get((account, symbol), ())
+
+    def accounts(self, symbol: str) -> list[str]:
+        """Return who has any of a symbol, in the order in which they first had."""
+        return [account for (account, name), ids in self._at.items() if name == symbol and ids]
 
 
 class Store:
@@ -19,10 +47,10 @@ class Store:
         self.fills: dict[str, list[Fill]] = {}
         self.forgotten: dict[int, None] = {}
         self._of: dict[str, list[int]] = {}
-        self._open: dict[tuple[str, str], dict[int, None]] = {}
+        self._open = _OpenIds()
         self._named: dict[tuple[str, str, str], list[int]] = {}
         self._algos_of: dict[str, list[int]] = {}
-        self._open_algos: dict[tuple[str, str], dict[int, None]] = {}
+        self._open_algos = _OpenIds()
         self._algos_named: dict[tuple[str, str, str], list[int]] = {}
 
     def next_order_id(self) -> int:
@@ -40,23 +68,23 @@ class Store:
     def put(self, order: Order) -> None:
         """Keep a new state of an order."""
         self.orders[order.order_id] = order
-        open_ids = self._open.setdefault((order.account, order.symbol), {})
-        if order.status.is_open:
-            open_ids[order.order_id] = None
-        else:
-            open_ids.pop(order.order_id, None)
+        self._open.set(order.account, order.symbol, order.order_id, is_open=order.is_open)
 
     def open_ids(self, account: str, symbol: str) -> list[int]:
-        return list(self._open.get((account, symbol), ()))
+        return list(self._open.at(account, symbol))
 
     def open_orders(self, account: str, symbol: str) -> list[Order]:
-        return [self.orders[key] for key in self._open.get((account, symbol), ())]
+        return [self.orders[key] for key in self._open.at(account, symbol)]
+
+    def all_open_orders(self, account: str) -> list[Order]:
+        """Return the open orders of all symbols, by id."""
+        return [self.orders[key] for key in self._open.of(account)]
 
     def open_count(self, account: str, symbol: str) -> int:
-        return len(self._open.get((account, symbol), ()))
+        return len(self._open.at(account, symbol))
 
     def accounts_with_orders(self, symbol: str) -> list[str]:
-        return [account for (account, name), ids in self._open.items() if name == symbol and ids]
+        return self._open.accounts(symbol)
 
     def named(self, account: str, symbol: str, client_order_id: str) -> Order | None:
         """Return the newest order of that client id."""
@@ -75,19 +103,17 @@ class Store:
 
     def put_algo(self, algo: AlgoOrder) -> None:
         self.algos[algo.algo_id] = algo
-        open_ids = self._open_algos.setdefault((algo.account, algo.symbol), {})
-        if algo.is_open:
-            open_ids[algo.algo_id] = None
-        else:
-            open_ids.pop(algo.algo_id, None)
+        self._open_algos.set(algo.account, algo.symbol, algo.algo_id, is_open=algo.is_open)
 
     def open_algos(self, account: str, symbol: str) -> list[AlgoOrder]:
-        return [self.algos[key] for key in self._open_algos.get((account, symbol), ())]
+        return [self.algos[key] for key in self._open_algos.at(account, symbol)]
+
+    def all_open_algos(self, account: str) -> list[AlgoOrder]:
+        """Return the open algos of all symbols, by id."""
+        return [self.algos[key] for key in self._open_algos.of(account)]
 
     def accounts_with_algos(self, symbol: str) -> list[str]:
-        return [
-            account for (account, name), ids in self._open_algos.items() if name == symbol and ids
-        ]
+        return self._open_algos.accounts(symbol)
 
     def algo_named(self, account: str, symbol: str, client_algo_id: str) -> AlgoOrder | None:
         """Return the newest algo of that client id; without a symbol, of any."""

@@ -6,6 +6,7 @@ over all owners is zero for each asset, always.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from sandbox.exchange.core.accounts import Balance, Flow
@@ -39,6 +40,7 @@ class Vault:
     def __init__(self) -> None:
         self.holdings: dict[Key, Decimal] = {}
         self.flows: dict[str, list[Flow]] = {}
+        self._flows_for: dict[tuple[str, FlowReason], list[Flow]] = {}
         self._locked: dict[Key, Decimal] = {}
         self._locks: dict[int, tuple[Key, Decimal]] = {}
         self._flow_id = 0
@@ -72,7 +74,15 @@ class Vault:
             note=note,
         )
         self.flows.setdefault(account, []).append(flow)
+        self._flows_for.setdefault((account, reason), []).append(flow)
         return flow
+
+    def flows_for(self, account: str, reasons: Iterable[FlowReason]) -> list[Sequence[Flow]]:
+        """Return an account's flows of each of these reasons, oldest first.
+
+        Fills and their fees are most of what moves: who asks for funding need not pass them all.
+        """
+        return [self._flows_for.get((account, reason), ()) for reason in reasons]
 
     def _add(self, key: Key, amount: Decimal) -> None:
         self.holdings[key] = add(self.holdings.get(key, ZERO), amount)

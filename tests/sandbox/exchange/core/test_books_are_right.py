@@ -8,14 +8,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.exchange.core import Act, Exchange
-from sandbox.exchange.core.kinds import MarginMode, OrderType, PositionSide, Side, Wallet
+from sandbox.exchange.core import Act, AlgoOrder, Exchange
+from sandbox.exchange.core.kinds import (
+    FlowReason,
+    MarginMode,
+    OrderType,
+    PositionSide,
+    Side,
+    Wallet,
+)
 from sandbox.exchange.core.orders import Order
 from tests.sandbox.exchange.core.worlds import PERP, SPOT, Driver
 
 ZERO = Decimal(0)
 UNIT = Decimal("1e-8")
 ALL = 1_000_000
+MOVED = frozenset({FlowReason.DEPOSIT, FlowReason.WITHDRAWAL, FlowReason.TRANSFER})
+EARNED = frozenset({FlowReason.REALIZED_PNL, FlowReason.FUNDING, FlowReason.COMMISSION})
 
 
 def check_money(exchange: Exchange) -> None:
@@ -91,6 +100,27 @@ def check_wealth(exchange: Exchange) -> None:
         assert abs(missing) <= len(fills) * UNIT / 2
 
 
+def check_indexes(exchange: Exchange) -> None:
+    """What is found by an index is what is found by looking at everything."""
+    history = exchange.history
+    for account in exchange.accounts.names():
+        orders = tuple(one for one in history.orders(account, limit=ALL) if one.is_open)
+        assert history.open_orders(account) == orders
+        algos = tuple(one for one in history.algos(account, limit=ALL) if one.is_open)
+        assert history.open_algos(account) == algos
+        for symbol in (SPOT, PERP):
+            assert history.open_orders(account, symbol) == of(symbol, orders)
+            assert history.open_algos(account, symbol) == of(symbol, algos)
+        flows = history.flows(account, limit=ALL)
+        for reasons in (MOVED, EARNED):
+            wanted = tuple(flow for flow in flows if flow.reason in reasons)
+            assert history.flows(account, reasons=reasons, limit=ALL) == wanted
+
+
+def of(symbol: str, placed: tuple[Order | AlgoOrder, ...]) -> tuple[Order | AlgoOrder, ...]:
+    return tuple(one for one in placed if one.symbol == symbol)
+
+
 def check_margins(exchange: Exchange) -> None:
     """Nobody holds what the margin does not carry: the watch misses no price."""
     for account in exchange.accounts.names():
@@ -144,6 +174,7 @@ def test_books_stay_right_whatever_is_done(seed: int) -> None:
         check_wealth(driver.exchange)
         check_margins(driver.exchange)
         check_books(driver.exchange)
+        check_indexes(driver.exchange)
     check_orders(driver.exchange)
     check_journal(driver.exchange)
 

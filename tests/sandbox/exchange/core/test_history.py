@@ -79,6 +79,11 @@ def test_flows_tell_every_movement_with_its_reason() -> None:
     ]
     (fee,) = exchange.history.flows(ME, reasons=frozenset({FlowReason.COMMISSION}))
     assert (fee.asset, fee.amount) == ("BTC", d("-0.0001"))
+    two = frozenset({FlowReason.TRANSFER, FlowReason.DEPOSIT})
+    assert exchange.history.flows(ME, reasons=two) == (*flows[:3], *flows[-2:])
+    assert exchange.history.flows(ME, reasons=two, limit=3) == (flows[2], *flows[-2:])
+    assert exchange.history.flows(ME, reasons=two, start_ms=START, limit=1) == flows[:1]
+    assert exchange.history.flows(YOU, reasons=frozenset({FlowReason.FILL})) == ()
     assert exchange.history.flows(ME, limit=2) == flows[-2:]
     assert exchange.history.flows(ME, symbol=SPOT) == flows[3:6]
 

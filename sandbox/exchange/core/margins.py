@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from sandbox.exchange.core.accounts import MarginState, Position
@@ -29,12 +29,14 @@ class Margins:
             market = pit.market
             if market.is_spot or market.settle_asset != asset:
                 continue
-            held = state.holdings.at(account, market.symbol)
-            extra = more if more is not None and more.symbol == market.symbol else None
-            if not held and extra is None and not state.store.open_count(account, market.symbol):
+            asked = state.store.open_orders(account, market.symbol)
+            if more is not None and more.symbol == market.symbol:
+                asked.append(more)
+            if not asked and not state.holdings.at(account, market.symbol):
                 continue
-            used = self._initial(pit, account, add_orders=False, more=None)
-            wanted = self._initial(pit, account, add_orders=True, more=extra)
+            used = wanted = self._initial(pit, account, ())
+            if asked:
+                wanted = self._initial(pit, account, asked)
             initial = add(initial, used)
             orders = add(orders, minus(wanted, used))
         wallet = state.vault.total(account, Wallet.LINEAR, asset)
@@ -56,20 +58,20 @@ class Margins:
             market = pit.market
             if market.is_spot or market.settle_asset != asset:
                 continue
-            for holding in state.holdings.at(account, market.symbol):
-                mark = pit.price(pit.middle)
+            held = state.holdings.at(account, market.symbol)
+            if not held:
+                continue
+            mark = pit.price(pit.middle)
+            for holding in held:
                 unrealized = add(unrealized, holding.unrealized(mark, market.contract_size))
                 maintenance = add(maintenance, self.maintenance(pit, holding))
         return unrealized, maintenance
 
-    def _initial(self, pit: Pit, account: str, *, add_orders: bool, more: Order | None) -> Decimal:
-        """Return the margin of the largest exposure that the position and open orders can make."""
+    def _initial(self, pit: Pit, account: str, orders: Sequence[Order]) -> Decimal:
+        """Return the margin of the largest exposure that the position and `orders` can make."""
         state = self._state
         symbol = pit.market.symbol
         exposure = ZERO
-        orders = state.store.open_orders(account, symbol) if add_orders else []
-        if more is not None:
-            orders = [*orders, more]
         held = {holding.side: holding.quantity for holding in state.holdings.at(account, symbol)}
         for side in dict.fromkeys((*held, *(order.position_side for order in orders))):
             longs = shorts = held.get(side, ZERO)
@@ -111,6 +113,7 @@ class Margins:
         return tuple(found)
 
     def _position(self, holding: Holding, unrealized: Decimal, maintenance: Decimal) -> Position:
+        """Return one; `unrealized` and `maintenance` are of all positions in its settle asset."""
         state = self._state
         pit = state.pits[holding.symbol]
         market = pit.market
@@ -118,6 +121,8 @@ class Margins:
         size = times(holding.quantity, market.contract_size)
         leverage = state.leverage(holding.account, holding.symbol)
         notional = pit.value(pit.middle, abs(holding.quantity))
+        own = holding.unrealized(mark, market.contract_size)
+        needed = times(notional, market.maintenance_rate)
         return Position(
             symbol=holding.symbol,
             side=holding.side,
@@ -125,14 +130,16 @@ class Margins:
             entry_value=holding.entry_value,
             entry_price=ratio(holding.entry_value, size) if size else ZERO,
             mark_price=mark,
-            unrealized_pnl=holding.unrealized(mark, market.contract_size),
+            unrealized_pnl=own,
             realized_pnl=holding.realized_pnl,
             leverage=leverage,
             margin_mode=state.margin_mode(holding.account, holding.symbol),
             isolated_margin=self.isolated(holding),
             initial_margin=ratio(notional, Decimal(leverage)),
-            maintenance_margin=self.maintenance(pit, holding),
-            liquidation_price=self._liquidation_price(pit, holding, unrealized, maintenance),
+            maintenance_margin=needed,
+            liquidation_price=self._liquidation_price(
+                pit, holding, minus(unrealized, own), minus(maintenance, needed)
+            ),
             updated_ms=holding.updated_ms,
         )
 
@@ -141,18 +148,16 @@ class Margins:
     ) -> Decimal | None:
         """Return the mark price at which it would be taken over, other things equal.
 
-        `unrealized` and `maintenance` are of all positions of the account in the settle asset.
+        `unrealized` and `maintenance` are of the account's other positions in the settle asset.
         """
         if holding.quantity == 0:
             return None
         market = pit.market
         account = holding.account
-        own = holding.unrealized(pit.price(pit.middle), market.contract_size)
         backing = self.isolated(holding)
         if self._state.margin_mode(account, holding.symbol) is MarginMode.CROSS:
             wallet = self._state.vault.total(account, Wallet.LINEAR, market.settle_asset)
-            others = minus(maintenance, self.maintenance(pit, holding))
-            backing = minus(minus(add(wallet, unrealized), own), others)
+            backing = minus(add(wallet, unrealized), maintenance)
         kept = times(abs(holding.quantity), market.maintenance_rate)
         divisor = times(minus(holding.quantity, kept), market.contract_size)
         price = ratio(minus(holding.entry_value, backing), divisor)

@@ -25,6 +25,9 @@ class Directory:
             for instrument_id, market in self.markets.items()
         }
         self._ids = {market.symbol: key for key, market in self.markets.items()}
+        # The last state of each that was asked for, and its report: most are asked for often.
+        self._order_reports: dict[int, tuple[TheirOrder, OrderReport]] = {}
+        self._algo_reports: dict[int, tuple[AlgoOrder, OrderReport]] = {}
 
     def market(self, instrument_id: InstrumentId) -> Market:
         """Return the market; raise UnknownInstrument where there is none."""
@@ -43,9 +46,14 @@ class Directory:
         return self._exchange.history.algo(self._account, algo_id=order.algo_id).client_algo_id
 
     def order_report(self, order: TheirOrder) -> OrderReport:
-        return translate.order_report(
+        known = self._order_reports.get(order.order_id)
+        if known is not None and known[0] is order:  # a change makes a new object
+            return known[1]
+        report = translate.order_report(
             order, self.instrument_id(order.symbol), self.client_id(order)
         )
+        self._order_reports[order.order_id] = (order, report)
+        return report
 
     def algo_report(self, algo: AlgoOrder) -> OrderReport:
         """Return how a conditional order stands: by the order that it made, where it made one."""
@@ -55,9 +63,17 @@ class Directory:
                     self._account, algo.symbol, order_id=algo.order_id
                 )
             except Reject:
-                return translate.algo_report(algo, self.instrument_id(algo.symbol))
+                return self._own_report(algo)
             return self.order_report(made)
-        return translate.algo_report(algo, self.instrument_id(algo.symbol))
+        return self._own_report(algo)
+
+    def _own_report(self, algo: AlgoOrder) -> OrderReport:
+        known = self._algo_reports.get(algo.algo_id)
+        if known is not None and known[0] is algo:
+            return known[1]
+        report = translate.algo_report(algo, self.instrument_id(algo.symbol))
+        self._algo_reports[algo.algo_id] = (algo, report)
+        return report
 
     def fill(self, theirs: TheirFill, account_id: str) -> Fill:
         order = self._exchange.history.order(self._account, theirs.symbol, order_id=theirs.order_id)

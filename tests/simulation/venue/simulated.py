@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
 from random import Random
 from typing import TypeVar
 
@@ -117,6 +118,9 @@ class SimulatedVenue:
             dead_man=DeadManTimer.NONE if self._is_spot else DeadManTimer.SPARES_STOPS,
         )
         self._sent: set[str] = set()
+        # What has happened stays as it is, and is asked for again at every comparison.
+        self._fills_told: dict[tuple[int, int], Fill] = {}
+        self._flows_told: dict[int, AccountFlow] = {}
         self._inbox: deque[VenueMessage] = deque()
         self._news: asyncio.Future[None] | None = None
         self._links: dict[str, Connection] = {}
@@ -329,16 +333,22 @@ class SimulatedVenue:
         return tuple(f for f in found if instruments is None or f.instrument_id in instruments)
 
     async def _fills(self, since: datetime | None, symbol: str) -> tuple[Fill, ...]:
-        history, directory = self._exchange.history, self.directory
-        account, account_id = self._account, self._account_id
+        history, account = self._exchange.history, self._account
         start = 0 if since is None else to_ms(since)
 
         def act() -> tuple[Fill, ...]:
             found = history.fills(account, symbol, start_ms=start, limit=_EVERYTHING)
-            ordered = sorted(found, key=lambda fill: (fill.time_ms, fill.symbol, fill.trade_id))
-            return tuple(directory.fill(fill, account_id) for fill in ordered)
+            ordered = sorted(found, key=attrgetter("time_ms", "symbol", "trade_id"))
+            return tuple(self._fill(fill) for fill in ordered)
 
         return await self._read("query.fills", symbol, act)
+
+    def _fill(self, fill: translate.TheirFill) -> Fill:
+        key = (fill.order_id, fill.trade_id)
+        told = self._fills_told.get(key)
+        if told is None:
+            told = self._fills_told[key] = self.directory.fill(fill, self._account_id)
+        return told
 
     async def flows_since(self, since: datetime | None) -> tuple[AccountFlow, ...]:
         history, account = self._exchange.history, self._account
@@ -353,8 +363,12 @@ class SimulatedVenue:
         return await self._read("query.flows", "", act)
 
     def _flow(self, flow: translate.Flow) -> AccountFlow:
-        about = self.directory.instrument_id(flow.symbol) if flow.symbol else None
-        return translate.flow(flow, account_id=self._account_id, instrument_of=about)
+        told = self._flows_told.get(flow.flow_id)
+        if told is None:
+            about = self.directory.instrument_id(flow.symbol) if flow.symbol else None
+            told = translate.flow(flow, account_id=self._account_id, instrument_of=about)
+            self._flows_told[flow.flow_id] = told
+        return told
 
     async def balances(self) -> tuple[Balance, ...]:
         desk, account, wallet = self._exchange.accounts, self._account, self._wallet
@@ -540,7 +554,7 @@ class SimulatedVenue:
                 report = OrderReported(self.directory.order_report(order))
                 if fill is None:
                     return [report]
-                return [FillReported(self.directory.fill(fill, self._account_id)), report]
+                return [FillReported(self._fill(fill)), report]
             case AlgoUpdated(algo=algo):
                 return [OrderReported(self.directory.algo_report(algo))]
             case BalancesChanged(flows=flows, wallet=wallet) if wallet is self._wallet:

@@ -23,6 +23,7 @@ MAY_BE_UNPROTECTED = 5.0
 _LOOK_AGAIN = 0.5
 _HEARD_WITHIN_MS = 3_600_000
 _ZERO = Decimal(0)
+_NEVER = -1
 
 
 class Held(NamedTuple):
@@ -66,6 +67,8 @@ class StopWatch:
         self._looked_at: dict[Held, float] = {}
         self._will_look = False
         self._nets: dict[InstrumentId, Decimal] = {}  # of perpetuals, from the exchange's fills
+        self._rests: dict[Held, Decimal] = {}
+        self._read_at = _NEVER
         self.exposure = Exposure()
         exchange.subscribe(self._happened)
 
@@ -124,16 +127,7 @@ class StopWatch:
         What has been closed at the exchange is gone, also before its fill is heard of: what is left
         there may be of another book.
         """
-        wanted: dict[Held, Decimal] = {}
-        for (book_id, instrument_id, _), plan in desk.plans.items():
-            quantity = desk.position(book_id, instrument_id).quantity
-            if plan.stop_price is None or not quantity:
-                continue
-            side = OrderSide.SELL if quantity > 0 else OrderSide.BUY
-            held = Held(instrument_id, side)
-            # Each book by itself: two remainders below the increment are two stops' remainders.
-            sellable = desk.instruments[instrument_id].round_quantity(abs(quantity))
-            wanted[held] = wanted.get(held, _ZERO) + sellable
+        wanted = _wanted(desk)
         if not wanted:
             return {}
         resting = self._resting()
@@ -141,7 +135,7 @@ class StopWatch:
         for held, ours in wanted.items():
             way = held.closing.opposite.sign
             theirs = max(self._net(held.instrument_id) * way, _ZERO)
-            foreign = desk.position(UNMANAGED_BOOK, held.instrument_id).quantity * way
+            foreign = desk.ledger.quantity(UNMANAGED_BOOK, held.instrument_id) * way
             left = max(ours + min(foreign, _ZERO), _ZERO)
             needed = desk.instruments[held.instrument_id].round_quantity(min(left, theirs))
             covered = resting.get(held, _ZERO)
@@ -192,11 +186,30 @@ class StopWatch:
         return self._nets.get(instrument_id, _ZERO)
 
     def _resting(self) -> dict[Held, Decimal]:
-        found: dict[Held, Decimal] = {}
-        for name, left in self._directory.resting():
-            order = self._tables.orders.get(name)
-            if order is None or order.purpose is not OrderPurpose.STOP:
-                continue
-            held = Held(order.instrument_id, order.side)
-            found[held] = found.get(held, _ZERO) + left
-        return found
+        """Return what working stops cover; it is read again once an order there has changed."""
+        changes = self._exchange.history.changes
+        if self._read_at != changes:
+            self._rests, self._read_at = {}, changes
+            for name, left in self._directory.resting():
+                order = self._tables.orders.get(name)
+                if order is None:
+                    self._read_at = _NEVER  # its row may come without a change there
+                elif order.purpose is OrderPurpose.STOP:
+                    held = Held(order.instrument_id, order.side)
+                    self._rests[held] = self._rests.get(held, _ZERO) + left
+        return self._rests
+
+
+def _wanted(desk: Desk) -> dict[Held, Decimal]:
+    """Return what the books hold that want a stop, as far as an order could close it."""
+    wanted: dict[Held, Decimal] = {}
+    for (book_id, instrument_id, _), plan in desk.plans.items():
+        quantity = desk.ledger.quantity(book_id, instrument_id)
+        if plan.stop_price is None or not quantity:
+            continue
+        side = OrderSide.SELL if quantity > 0 else OrderSide.BUY
+        held = Held(instrument_id, side)
+        # Each book by itself: two remainders below the increment are two stops' remainders.
+        sellable = desk.instruments[instrument_id].round_quantity(abs(quantity))
+        wanted[held] = wanted.get(held, _ZERO) + sellable
+    return wanted

@@ -25,6 +25,11 @@ class History:
         self._state = state
         self._forget_after_ms = forget_unfilled_after_ms
 
+    @property
+    def changes(self) -> int:
+        """How often any order, conditional or not, has changed: while it stands, none has."""
+        return self._state.store.changes
+
     def is_forgotten(self, order: Order) -> bool:
         """Whether an ended order without a fill has vanished from every query."""
         if order.order_id in self._state.store.forgotten:

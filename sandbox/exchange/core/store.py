@@ -46,6 +46,7 @@ class Store:
         self.algos: dict[int, AlgoOrder] = {}
         self.fills: dict[str, list[Fill]] = {}
         self.forgotten: dict[int, None] = {}
+        self.changes = 0  # of orders and algos
         self._of: dict[str, list[int]] = {}
         self._open = _OpenIds()
         self._named: dict[tuple[str, str, str], list[int]] = {}
@@ -67,6 +68,7 @@ class Store:
 
     def put(self, order: Order) -> None:
         """Keep a new state of an order."""
+        self.changes += 1
         self.orders[order.order_id] = order
         self._open.set(order.account, order.symbol, order.order_id, is_open=order.is_open)
 
@@ -102,6 +104,7 @@ class Store:
         self.put_algo(algo)
 
     def put_algo(self, algo: AlgoOrder) -> None:
+        self.changes += 1
         self.algos[algo.algo_id] = algo
         self._open_algos.set(algo.account, algo.symbol, algo.algo_id, is_open=algo.is_open)
 

@@ -28,6 +28,8 @@ class Directory:
         # The last state of each that was asked for, and its report: most are asked for often.
         self._order_reports: dict[int, tuple[TheirOrder, OrderReport]] = {}
         self._algo_reports: dict[int, tuple[AlgoOrder, OrderReport]] = {}
+        self._open: tuple[OrderReport, ...] = ()
+        self._open_at = -1
 
     def market(self, instrument_id: InstrumentId) -> Market:
         """Return the market; raise UnknownInstrument where there is none."""
@@ -134,6 +136,8 @@ class Directory:
 
     def open(self) -> tuple[OrderReport, ...]:
         history = self._exchange.history
-        orders = [self.order_report(order) for order in history.open_orders(self._account)]
-        algos = [self.algo_report(algo) for algo in history.open_algos(self._account)]
-        return (*orders, *algos)
+        if self._open_at != history.changes:
+            orders = [self.order_report(order) for order in history.open_orders(self._account)]
+            algos = [self.algo_report(algo) for algo in history.open_algos(self._account)]
+            self._open, self._open_at = (*orders, *algos), history.changes
+        return self._open

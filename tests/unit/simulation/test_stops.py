@@ -1,9 +1,10 @@
 """What the watch over stops wants covered: what is ours, and there, at this moment."""
 
+from dataclasses import dataclass
 from decimal import Decimal
 
-from engine.domain.ids import BookId
-from engine.domain.orders import OrderSide, PositionSide
+from engine.domain.ids import BookId, ClientOrderId, InstrumentId
+from engine.domain.orders import OrderPurpose, OrderSide, PositionSide
 from engine.domain.policies import ExitPlan
 from engine.domain.records import ExitPlanState
 from sandbox.exchange.core.kinds import OrderType, Side
@@ -42,12 +43,12 @@ class Books:
     def price(self, _: object) -> Decimal:
         return D(60_000)
 
-    def position(self, book_id: BookId, _: object) -> "Books.Held":
-        return Books.Held(self._quantity if book_id == RUN else D(0))
+    @property
+    def ledger(self) -> "Books":
+        return self
 
-    class Held:
-        def __init__(self, quantity: Decimal) -> None:
-            self.quantity = quantity
+    def quantity(self, book_id: BookId, _: object) -> Decimal:
+        return self._quantity if book_id == RUN else D(0)
 
 
 def world_of_a_perpetual() -> World:
@@ -89,4 +90,52 @@ def test_what_another_book_holds_beside_a_closed_position_wants_no_stop():
     trade(world, books, Side.BUY, "0.01")  # of somebody else
     trade(world, books, Side.SELL, "0.0500")
     assert world._judge.stops._net(books.name) == D("0.01")
+    assert not is_missing(world, books)
+
+
+@dataclass(frozen=True)
+class Row:
+    """As much of a stored order as the watch asks for."""
+
+    instrument_id: InstrumentId
+    side: OrderSide = OrderSide.SELL
+    purpose: OrderPurpose = OrderPurpose.STOP
+
+
+def place_stop(world: World, books: Books, name: str, quantity: str) -> None:
+    world._exchange.orders.submit_algo(
+        ACCOUNT,
+        OrderRequest(
+            symbol=books.market.symbol,
+            side=Side.SELL,
+            order_type=OrderType.STOP,
+            quantity=D(quantity),
+            stop_price=D(1_000),
+            client_order_id=name,
+        ),
+    )
+
+
+def test_stops_are_counted_as_they_are_now():
+    world = world_of_a_perpetual()
+    books = Books(world, D("0.05"))
+    rows = world._journal.storage.tables.orders
+    trade(world, books, Side.BUY, "0.05")
+    place_stop(world, books, "first", "0.02")
+    assert is_missing(world, books)  # nor has it a row
+    rows[ClientOrderId("first")] = rows[ClientOrderId("second")] = Row(books.name)
+    assert is_missing(world, books)
+    place_stop(world, books, "second", "0.03")
+    assert not is_missing(world, books)
+    world._exchange.orders.cancel_algo(ACCOUNT, books.market.symbol, client_algo_id="first")
+    assert is_missing(world, books)
+
+
+def test_a_stop_whose_row_comes_later_counts_from_then_on():
+    world = world_of_a_perpetual()
+    books = Books(world, D("0.05"))
+    trade(world, books, Side.BUY, "0.05")
+    place_stop(world, books, "mine", "0.05")
+    assert is_missing(world, books)
+    world._journal.storage.tables.orders[ClientOrderId("mine")] = Row(books.name)
     assert not is_missing(world, books)

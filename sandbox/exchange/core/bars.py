@@ -44,6 +44,7 @@ class BarSeries:
         self, market: Market, price: int, start_ms: int, base: Interval = Interval.M1
     ) -> None:
         self._market = market
+        self._unit = times(times(market.tick, market.step), market.contract_size)
         self.base = base
         self.rows: list[Row] = []
         self.start_ms = start_ms
@@ -158,19 +159,18 @@ class BarSeries:
 
     def shown(self, row: Row, interval: Interval, *, is_closed: bool) -> Bar:
         """Return a row in decimals."""
-        market = self._market
-        unit = times(times(market.tick, market.step), market.contract_size)
+        tick, step, unit = self._market.tick, self._market.step, self._unit
         return Bar(
             row.start_ms,
             row.start_ms + interval.ms - 1,
-            times(Decimal(row.open), market.tick),
-            times(Decimal(row.high), market.tick),
-            times(Decimal(row.low), market.tick),
-            times(Decimal(row.close), market.tick),
-            times(Decimal(row.volume), market.step),
+            times(Decimal(row.open), tick),
+            times(Decimal(row.high), tick),
+            times(Decimal(row.low), tick),
+            times(Decimal(row.close), tick),
+            times(Decimal(row.volume), step),
             times(Decimal(row.value), unit),
             row.trades,
-            times(Decimal(row.taker_volume), market.step),
+            times(Decimal(row.taker_volume), step),
             times(Decimal(row.taker_value), unit),
             row.first_trade_id,
             row.last_trade_id,
@@ -197,6 +197,8 @@ def merged(parts: list[Row], start_ms: int) -> Row | None:
     """Merge bars into one that starts at `start_ms`; None without any."""
     if not parts:
         return None
+    if len(parts) == 1:
+        return parts[0] if parts[0].start_ms == start_ms else parts[0]._replace(start_ms=start_ms)
     traded = [row for row in parts if row.trades]
     prices = traded or parts
     return Row(

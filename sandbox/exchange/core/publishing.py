@@ -9,7 +9,7 @@ from sandbox.exchange.core.events import BarUpdated, BookChanged
 from sandbox.exchange.core.exact import ZERO, add
 from sandbox.exchange.core.kinds import Side
 from sandbox.exchange.core.pit import Pit
-from sandbox.exchange.core.public import Best, Depth, Interval, Level
+from sandbox.exchange.core.public import Best, Depth, Level
 from sandbox.exchange.core.state import State
 
 
@@ -112,9 +112,9 @@ class Publishing:
     def closed(self, pit: Pit, series: BarSeries, start_ms: int) -> None:
         """Send the bars that ended with the one of `series` at `start_ms`, shortest first."""
         end_ms = start_ms + series.base.ms
-        for interval in Interval:
-            watched = interval in pit.moving_bars or interval in pit.closing_bars
-            if not watched or end_ms % interval.ms or pit.series(interval) is not series:
+        watched = {**pit.moving_bars, **pit.closing_bars}
+        for interval in sorted(watched, key=lambda interval: interval.ms):
+            if end_ms % interval.ms or pit.series(interval) is not series:
                 continue
             row = series.row(interval, start_ms)
             if row is not None:

@@ -70,7 +70,7 @@ class RestingOrders:
         self.asks = RestingSide(Side.SELL)
 
     def __bool__(self) -> bool:
-        return bool(self.bids) or bool(self.asks)
+        return self.bids.best != NEVER_DOWN or self.asks.best != NEVER_UP
 
     def side(self, side: Side) -> RestingSide:
         return self.bids if side is Side.BUY else self.asks
@@ -88,9 +88,10 @@ class Triggers:
         for kind in TriggerPrice:
             self._up[kind] = []
             self._down[kind] = []
+        self._each = (*self._up.values(), *self._down.values())
 
     def __bool__(self) -> bool:
-        return any(self._up.values()) or any(self._down.values())
+        return any(self._each)
 
     def add(self, kind: TriggerPrice, price: int, up: bool, is_algo: bool, key: int) -> None:
         """`up`: it fires at `price` or above, otherwise at it or below."""

@@ -122,16 +122,19 @@ class Rule:
     code: int = 0
     text: str = ""
 
-    def matches(self, operation: str, symbol: str, account: str, now_ms: int) -> bool:
-        """Whether it concerns this operation now; effects of streams never concern requests."""
+    def concerns(self, operation: str) -> bool:
+        """Whether it is of such operations; effects of streams never concern requests."""
         wanted = self.operation
         if self.effect not in _OF_BOTH:
             is_message = operation.startswith("stream")
             if is_message is not (self.effect in _OF_STREAMS):
                 return False
+        return wanted == "*" or operation == wanted or operation.startswith(f"{wanted}.")
+
+    def applies(self, symbol: str, account: str, now_ms: int) -> bool:
+        """Whether it holds now, there and for them."""
         return (
-            (wanted == "*" or operation == wanted or operation.startswith(f"{wanted}."))
-            and (not self.symbol or self.symbol == symbol)
+            (not self.symbol or self.symbol == symbol)
             and (not self.account or self.account == account)
             and (self.from_ms is None or now_ms >= self.from_ms)
             and (self.until_ms is None or now_ms < self.until_ms)
@@ -164,6 +167,7 @@ class FaultScript:
         self._now = now
         self._record = record
         self._rules: dict[str, Rule] = {}
+        self._named: dict[str, tuple[str, ...]] = {}  # by operation, until rules come or go
         self._streams: dict[str, Random] = {}
 
     @property
@@ -172,6 +176,7 @@ class FaultScript:
 
     def add(self, *rules: Rule) -> None:
         """Switch rules on; one of the same name is replaced, and its stream goes on."""
+        self._named.clear()
         for rule in rules:
             self._rules[rule.name] = rule
             if rule.name not in self._streams:
@@ -180,6 +185,7 @@ class FaultScript:
     def remove(self, name: str) -> None:
         """Switch one off; an unknown name changes nothing."""
         self._rules.pop(name, None)
+        self._named.clear()
 
     def replace(self, rules: Iterable[Rule]) -> None:
         """Switch on exactly `rules`."""
@@ -187,7 +193,7 @@ class FaultScript:
         self.add(*rules)
 
     def clear(self) -> None:
-        self._rules = {}
+        self.replace(())
 
     def draw(self, operation: str, symbol: str = "", account: str = "") -> Fault | None:
         """Return what goes wrong with this operation, or None. Call it once per operation."""
@@ -195,8 +201,8 @@ class FaultScript:
             return None
         now_ms = self._now()
         drawn: Fault | None = None
-        for rule in tuple(self._rules.values()):
-            if not rule.matches(operation, symbol, account, now_ms):
+        for rule in self._concerning(operation):
+            if not rule.applies(symbol, account, now_ms):
                 continue
             fault = self._drawn(rule, operation, symbol)
             if fault is not None and drawn is None:
@@ -205,6 +211,13 @@ class FaultScript:
         if drawn is not None:
             self._record(drawn)
         return drawn
+
+    def _concerning(self, operation: str) -> list[Rule]:
+        names = self._named.get(operation)
+        if names is None:
+            concerning = (one.name for one in self._rules.values() if one.concerns(operation))
+            names = self._named[operation] = tuple(concerning)
+        return [self._rules[name] for name in names]
 
     def active(self, operation: str, effect: Effect, symbol: str = "", account: str = "") -> bool:
         """Whether a certain rule (probability 1) with `effect` is on, without using it up.
@@ -216,7 +229,8 @@ class FaultScript:
             rule.effect is effect
             and rule.probability >= 1
             and not rule.skip
-            and rule.matches(operation, symbol, account, now_ms)
+            and rule.concerns(operation)
+            and rule.applies(symbol, account, now_ms)
             for rule in self._rules.values()
         )
 
@@ -248,7 +262,7 @@ class FaultScript:
         if rule.remaining is None:
             return
         if rule.remaining <= 1:
-            del self._rules[rule.name]
+            self.remove(rule.name)
         else:
             self._rules[rule.name] = replace(rule, remaining=rule.remaining - 1)
 

@@ -50,6 +50,21 @@ def test_effects_of_streams_never_concern_requests() -> None:
     assert desk.draw("submit") is Effect.UNREACHABLE
 
 
+def test_rules_that_come_and_go_between_two_operations_are_noticed() -> None:
+    desk = Desk(rule("first", "query"))
+    assert desk.draw("submit") is None
+    desk.script.add(rule("second", remaining=1))
+    assert desk.draw("submit") is Effect.LOSE_REPLY
+    assert desk.draw("submit") is None
+    desk.script.add(rule("first", "submit", Effect.TIMEOUT))
+    assert (desk.draw("query"), desk.draw("submit")) == (None, Effect.TIMEOUT)
+    desk.script.replace([rule("third", "*", Effect.BANNED)])
+    assert (desk.draw("query"), desk.draw("submit")) == (Effect.BANNED, Effect.BANNED)
+    desk.script.remove("third")
+    desk.script.add(rule("fourth", "cancel"))
+    assert desk.draw("submit") is None
+
+
 def test_a_rule_keeps_to_its_symbol_account_and_window() -> None:
     desk = Desk(rule("r", symbol="A", account="me", from_ms=10, until_ms=20))
     for now_ms, symbol, account, hit in (

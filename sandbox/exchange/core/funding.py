@@ -51,7 +51,7 @@ class FundingDesk:
         state = self._state
         symbol = pit.market.symbol
         asset = pit.market.settle_asset
-        mark = pit.price(pit.middle)
+        mark = pit.mark
         funding = Funding(symbol, state.now_ms, rate, mark)
         pit.fundings.append(funding)
         del pit.fundings[:-_KEPT]

@@ -231,7 +231,7 @@ class Interventions:
     def shock(self, symbol: str, fraction: Decimal) -> None:
         """Jump the price by `fraction` of itself (-0.1: down 10 %) at once; the gap trades."""
         pit = self._state.pit(symbol)
-        self._jump(pit, times(pit.price(pit.middle), add(Decimal(1), fraction)))
+        self._jump(pit, times(pit.mark, add(Decimal(1), fraction)))
 
     def set_price(self, symbol: str, price: Decimal) -> None:
         """Jump the price to `price`, rounded down to the tick."""

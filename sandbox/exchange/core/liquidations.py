@@ -111,7 +111,7 @@ class Liquidations:
         if state.margin_mode(name, pit.market.symbol) is not MarginMode.ISOLATED:
             return False
         found = False
-        mark = pit.price(pit.middle)
+        mark = pit.mark
         for holding in state.holdings.at(name, pit.market.symbol):
             if not holding.quantity:
                 continue
@@ -172,7 +172,7 @@ class Liquidations:
             client_order_id=state.made_id(account, _PREFIXES[origin]),
             origin=origin,
         )
-        mark = pit.price(pit.middle)
+        mark = pit.mark
         state.journal.write(
             state.now_ms,
             Act.LIQUIDATION,

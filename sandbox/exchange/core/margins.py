@@ -25,14 +25,12 @@ class Margins:
         state = self._state
         initial = orders = ZERO
         unrealized, maintenance = self._of_positions(account, asset)
-        for pit in state.pits.values():
-            market = pit.market
-            if market.is_spot or market.settle_asset != asset:
-                continue
-            asked = state.store.open_orders(account, market.symbol)
-            if more is not None and more.symbol == market.symbol:
+        for pit in state.pits_settled_in(asset):
+            symbol = pit.market.symbol
+            asked = state.store.open_orders(account, symbol)
+            if more is not None and more.symbol == symbol:
                 asked.append(more)
-            if not asked and not state.holdings.at(account, market.symbol):
+            if not asked and not state.holdings.at(account, symbol):
                 continue
             used = wanted = self._initial(pit, account, ())
             if asked:
@@ -54,16 +52,10 @@ class Margins:
         """Return what the positions of one settle asset have gained, and the margin they need."""
         state = self._state
         unrealized = maintenance = ZERO
-        for pit in state.pits.values():
-            market = pit.market
-            if market.is_spot or market.settle_asset != asset:
-                continue
-            held = state.holdings.at(account, market.symbol)
-            if not held:
-                continue
-            mark = pit.price(pit.middle)
-            for holding in held:
-                unrealized = add(unrealized, holding.unrealized(mark, market.contract_size))
+        for pit in state.pits_settled_in(asset):
+            size = pit.market.contract_size
+            for holding in state.holdings.at(account, pit.market.symbol):
+                unrealized = add(unrealized, holding.unrealized(pit.mark, size))
                 maintenance = add(maintenance, self.maintenance(pit, holding))
         return unrealized, maintenance
 
@@ -83,11 +75,10 @@ class Margins:
                 else:
                     shorts = minus(shorts, order.leaves_quantity)
             exposure = add(exposure, max(abs(longs), abs(shorts)))
-        notional = pit.value(pit.middle, exposure)
-        return ratio(notional, Decimal(state.leverage(account, symbol)))
+        return ratio(pit.worth(exposure), Decimal(state.leverage(account, symbol)))
 
     def maintenance(self, pit: Pit, holding: Holding) -> Decimal:
-        return times(pit.value(pit.middle, abs(holding.quantity)), pit.market.maintenance_rate)
+        return times(pit.worth(abs(holding.quantity)), pit.market.maintenance_rate)
 
     def isolated(self, holding: Holding) -> Decimal:
         """Return what is set aside for an isolated position; 0 with cross margin."""
@@ -117,10 +108,10 @@ class Margins:
         state = self._state
         pit = state.pits[holding.symbol]
         market = pit.market
-        mark = pit.price(pit.middle)
+        mark = pit.mark
         size = times(holding.quantity, market.contract_size)
         leverage = state.leverage(holding.account, holding.symbol)
-        notional = pit.value(pit.middle, abs(holding.quantity))
+        notional = pit.worth(abs(holding.quantity))
         own = holding.unrealized(mark, market.contract_size)
         needed = times(notional, market.maintenance_rate)
         return Position(

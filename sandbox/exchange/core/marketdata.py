@@ -40,7 +40,7 @@ class MarketData:
 
     def mark_price(self, symbol: str) -> Decimal:
         pit = self._state.pit(symbol)
-        return pit.price(pit.middle)
+        return pit.mark
 
     def best(self, symbol: str) -> Best:
         return self._publishing.best(self._state.pit(symbol))
@@ -109,7 +109,7 @@ class MarketData:
         """Return time and estimated rate of the next settlement."""
         pit = self._state.pit(symbol)
         due_ms = self._funding.next_ms(pit)
-        return Funding(symbol, due_ms, self._funding.rate(pit, due_ms), pit.price(pit.middle))
+        return Funding(symbol, due_ms, self._funding.rate(pit, due_ms), pit.mark)
 
     def fundings(
         self,

@@ -44,6 +44,7 @@ class Pit:
         self.points: Sequence[Point] = path.minute(start_ms)
         self.point_at = 0
         self.middle = self.last = self.points[0].price
+        self._marked = (self.middle, self.price(self.middle))
         self.last_size = 0
         self.bars = BarSeries(market, self.middle, start_ms)
         self.seconds: BarSeries | None = None
@@ -106,7 +107,21 @@ class Pit:
 
     def value(self, ticks: int, quantity: Decimal) -> Decimal:
         """Return what `quantity` is worth at a price, in the quote."""
-        worth = times(self.price(ticks), quantity)
+        return self._worth(self.price(ticks), quantity)
+
+    @property
+    def mark(self) -> Decimal:
+        """The mark price; worked out again once the crowd has moved."""
+        if self._marked[0] != self.middle:
+            self._marked = (self.middle, self.price(self.middle))
+        return self._marked[1]
+
+    def worth(self, quantity: Decimal) -> Decimal:
+        """Return what `quantity` is worth at the mark price, in the quote."""
+        return self._worth(self.mark, quantity)
+
+    def _worth(self, price: Decimal, quantity: Decimal) -> Decimal:
+        worth = times(price, quantity)
         size = self.market.contract_size
         return worth if size == 1 else times(worth, size)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from heapq import heappop, heappush
@@ -43,6 +43,10 @@ class State:
     def __init__(self, start_ms: int, pits: dict[str, Pit]) -> None:
         self.now_ms = start_ms
         self.pits = pits
+        self._settled_in: dict[str, list[Pit]] = {}  # linear ones, by settle asset
+        for pit in pits.values():
+            if not pit.market.is_spot:
+                self._settled_in.setdefault(pit.market.settle_asset, []).append(pit)
         self.accounts: dict[str, Account] = {}
         self.keys: dict[str, ApiKey] = {}
         self.vault = Vault()
@@ -58,6 +62,10 @@ class State:
         if pit is None:
             raise Reject(RejectReason.UNKNOWN_SYMBOL, f"There is no market {symbol!r}.")
         return pit
+
+    def pits_settled_in(self, asset: str) -> Sequence[Pit]:
+        """Return the linear markets of a settle asset, in the order of the markets."""
+        return self._settled_in.get(asset, ())
 
     def account(self, name: str) -> Account:
         account = self.accounts.get(name)

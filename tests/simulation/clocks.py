@@ -24,7 +24,7 @@ def milliseconds(seconds: float) -> int:
 
 def instant(seconds: float) -> datetime:
     """Return a virtual second as an instant, to the microsecond."""
-    return EPOCH + timedelta(seconds=seconds)
+    return EPOCH + timedelta(0, seconds)
 
 
 class VirtualClock:

@@ -37,7 +37,6 @@ class Turn:
         args: tuple[Any, ...],
         context: contextvars.Context | None,
         when: float = 0.0,
-        *,
         is_world: bool = False,
     ) -> None:
         self.callback = callback
@@ -150,18 +149,20 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
 
     def _jump(self, end: float) -> bool:
         """Move to the next instant that has a timer; False when there is none up to `end`."""
-        timers = self._timers
+        timers, ready = self._timers, self._ready
         while timers and timers[0][2]._cancelled:
             heappop(timers)
         if not timers or timers[0][0] > end:
             self._now = max(self._now, end)
             return False
-        instant = max(self._now, timers[0][0])
-        self._now = instant
-        while timers and timers[0][0] <= instant:
+        when, _, turn = heappop(timers)
+        ready.append(turn)
+        if when > self._now:
+            self._now = when
+        while timers and timers[0][0] <= self._now:
             turn = heappop(timers)[2]
             if not turn._cancelled:
-                self._ready.append(turn)
+                ready.append(turn)
         return True
 
     def run_until_complete(self, future: Coroutine[Any, Any, T] | asyncio.Future[T]) -> T:

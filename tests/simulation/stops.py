@@ -133,13 +133,15 @@ class StopWatch:
         resting = self._resting()
         missing: dict[Held, str] = {}
         for held, ours in wanted.items():
+            covered = resting.get(held, _ZERO)
+            if covered >= ours:  # mostly: what is needed is never more than ours
+                continue
             way = held.closing.opposite.sign
             theirs = max(self._net(held.instrument_id) * way, _ZERO)
             foreign = desk.ledger.quantity(UNMANAGED_BOOK, held.instrument_id) * way
             left = max(ours + min(foreign, _ZERO), _ZERO)
             needed = desk.instruments[held.instrument_id].round_quantity(min(left, theirs))
-            covered = resting.get(held, _ZERO)
-            if covered < needed:  # seldom
+            if covered < needed:
                 needed = min(needed, max(left - self._closed_unheard(held, desk), _ZERO))
             if covered < needed and not self._is_too_little(held, needed, desk):
                 missing[held] = (

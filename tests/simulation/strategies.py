@@ -103,18 +103,13 @@ class SeededHost:
 
     def _evaluate(self, run_id: RunId, bars: Sequence[Bar]) -> Evaluation:
         temper = self._tempers[run_id]
-        if any(self._fails(run_id, temper, bar.timestamp) for bar in bars):
+        if temper.fails_once_in and any(_fails(temper, bar.timestamp) for bar in bars):
             return Evaluation(run_id=run_id, failure="raised", message="as drawn")
         own = self._specs[run_id].instrument_ids
         signals = tuple(
             self._signal(run_id, temper, bar) for bar in bars if bar.instrument_id in own
         )
         return Evaluation(run_id=run_id, signals=signals)
-
-    def _fails(self, run_id: RunId, temper: Temper, start: datetime) -> bool:
-        if not temper.fails_once_in:
-            return False
-        return (_minute(start) + temper.phase * 7) % temper.fails_once_in == 0
 
     def _signal(self, run_id: RunId, temper: Temper, bar: Bar) -> Signal:
         slot = (_minute(bar.timestamp) + temper.phase) // temper.hold
@@ -143,6 +138,10 @@ class SeededHost:
 
     async def close(self) -> None:
         """There is no process to end."""
+
+
+def _fails(temper: Temper, start: datetime) -> bool:
+    return (_minute(start) + temper.phase * 7) % temper.fails_once_in == 0
 
 
 def _minute(start: datetime) -> int:

@@ -219,7 +219,7 @@ class Judge:
         """
         nets: dict[InstrumentId, Decimal] = {}
         with exact():
-            for held in self._exchange.accounts.positions(ACCOUNT):
+            for held in self._exchange.accounts.held(ACCOUNT):
                 asset = self._exchange.market(held.symbol).settle_asset
                 cash[asset] -= held.entry_value
                 nets[self._directory.instrument_id(held.symbol)] = held.quantity

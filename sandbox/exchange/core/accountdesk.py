@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 
-from sandbox.exchange.core.accounts import TRADER, ApiKey, Balance, MarginState, Position
+from sandbox.exchange.core.accounts import TRADER, ApiKey, Balance, Held, MarginState, Position
 from sandbox.exchange.core.events import BalancesChanged, PositionChanged
 from sandbox.exchange.core.exact import minus
+from sandbox.exchange.core.holdings import Holding
 from sandbox.exchange.core.journal import Act
 from sandbox.exchange.core.kinds import FlowReason, MarginMode, Permission, Wallet
 from sandbox.exchange.core.margins import Margins
@@ -90,6 +91,22 @@ class AccountDesk:
         self._state.account(account)
         held = self._state.holdings.of(account, symbol)
         return self._margins.positions(holding for holding in held if holding.quantity or symbol)
+
+    def held(self, account: str) -> tuple[Held, ...]:
+        """Return open linear positions as `positions` does, but for their margins."""
+        self._state.account(account)
+        held = self._state.holdings.of(account)
+        return tuple(self._held(holding) for holding in held if holding.quantity)
+
+    def _held(self, holding: Holding) -> Held:
+        size = self._state.pits[holding.symbol].market.contract_size
+        return Held(
+            holding.symbol,
+            holding.side,
+            holding.quantity,
+            holding.entry_value,
+            holding.entry_price(size),
+        )
 
     def margin(self, account: str, asset: str = "USDT") -> MarginState:
         self._state.account(account)

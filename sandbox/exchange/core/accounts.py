@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import NamedTuple
 
 from sandbox.exchange.core.kinds import FlowReason, MarginMode, Permission, PositionSide, Wallet
 
@@ -70,6 +71,16 @@ class Position:
     maintenance_margin: Decimal
     liquidation_price: Decimal | None
     updated_ms: int
+
+
+class Held(NamedTuple):
+    """What a `Position` says of quantity and cost, for who asks often and needs no margins."""
+
+    symbol: str
+    side: PositionSide
+    quantity: Decimal
+    entry_value: Decimal
+    entry_price: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

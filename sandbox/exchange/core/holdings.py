@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sandbox.exchange.core.exact import ZERO, add, booked, minus, share, times
+from sandbox.exchange.core.exact import ZERO, add, booked, minus, ratio, share, times
 from sandbox.exchange.core.kinds import PositionSide, Side
 from sandbox.exchange.core.orders import Order
 
@@ -49,6 +49,11 @@ class Holding:
             quantity, value = minus(ZERO, quantity), minus(ZERO, value)
         self.quantity = add(self.quantity, quantity)
         self.entry_value = add(self.entry_value, value)
+
+    def entry_price(self, contract_size: Decimal) -> Decimal:
+        """Return the cost per unit, rounded to 18 places; 0 when flat."""
+        size = times(self.quantity, contract_size)
+        return ratio(self.entry_value, size) if size else ZERO
 
     def unrealized(self, mark: Decimal, contract_size: Decimal) -> Decimal:
         return minus(times(times(self.quantity, mark), contract_size), self.entry_value)

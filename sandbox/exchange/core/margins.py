@@ -109,7 +109,6 @@ class Margins:
         pit = state.pits[holding.symbol]
         market = pit.market
         mark = pit.mark
-        size = times(holding.quantity, market.contract_size)
         leverage = state.leverage(holding.account, holding.symbol)
         notional = pit.worth(abs(holding.quantity))
         own = holding.unrealized(mark, market.contract_size)
@@ -119,7 +118,7 @@ class Margins:
             side=holding.side,
             quantity=holding.quantity,
             entry_value=holding.entry_value,
-            entry_price=ratio(holding.entry_value, size) if size else ZERO,
+            entry_price=holding.entry_price(market.contract_size),
             mark_price=mark,
             unrealized_pnl=own,
             realized_pnl=holding.realized_pnl,

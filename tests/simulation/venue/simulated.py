@@ -400,8 +400,7 @@ class SimulatedVenue:
                     quantity=to_text(position.quantity),
                     entry_price=to_text(position.entry_price),
                 )
-                for position in desk.positions(account)
-                if position.quantity
+                for position in desk.held(account)
             )
         totals = {held.asset: held.total for held in desk.balances(account, self._wallet)}
         return tuple(

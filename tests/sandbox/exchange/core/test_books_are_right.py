@@ -111,6 +111,11 @@ def check_indexes(exchange: Exchange) -> None:
         for symbol in (SPOT, PERP):
             assert history.open_orders(account, symbol) == of(symbol, orders)
             assert history.open_algos(account, symbol) == of(symbol, algos)
+        positions = exchange.accounts.positions(account)
+        assert exchange.accounts.held(account) == tuple(
+            (one.symbol, one.side, one.quantity, one.entry_value, one.entry_price)
+            for one in positions
+        )
         flows = history.flows(account, limit=ALL)
         for reasons in (MOVED, EARNED):
             wanted = tuple(flow for flow in flows if flow.reason in reasons)

@@ -30,11 +30,12 @@ class Margins:
             asked = state.store.open_orders(account, symbol)
             if more is not None and more.symbol == symbol:
                 asked.append(more)
-            if not asked and not state.holdings.at(account, symbol):
+            held = state.holdings.at(account, symbol)
+            if not asked and not held:
                 continue
-            used = wanted = self._initial(pit, account, ())
+            used = wanted = self._initial(pit, account, _exposure(held))
             if asked:
-                wanted = self._initial(pit, account, asked)
+                wanted = self._initial(pit, account, _largest_exposure(held, asked))
             initial = add(initial, used)
             orders = add(orders, minus(wanted, used))
         wallet = state.vault.total(account, Wallet.LINEAR, asset)
@@ -59,23 +60,10 @@ class Margins:
                 maintenance = add(maintenance, self.maintenance(pit, holding))
         return unrealized, maintenance
 
-    def _initial(self, pit: Pit, account: str, orders: Sequence[Order]) -> Decimal:
-        """Return the margin of the largest exposure that the position and `orders` can make."""
-        state = self._state
-        symbol = pit.market.symbol
-        exposure = ZERO
-        held = {holding.side: holding.quantity for holding in state.holdings.at(account, symbol)}
-        for side in dict.fromkeys((*held, *(order.position_side for order in orders))):
-            longs = shorts = held.get(side, ZERO)
-            for order in orders:
-                if order.position_side is not side or order.reduce_only:
-                    continue
-                if order.side is Side.BUY:
-                    longs = add(longs, order.leaves_quantity)
-                else:
-                    shorts = minus(shorts, order.leaves_quantity)
-            exposure = add(exposure, max(abs(longs), abs(shorts)))
-        return ratio(pit.worth(exposure), Decimal(state.leverage(account, symbol)))
+    def _initial(self, pit: Pit, account: str, exposure: Decimal) -> Decimal:
+        """Return the margin that an exposure needs."""
+        leverage = self._state.leverage(account, pit.market.symbol)
+        return ratio(pit.worth(exposure), Decimal(leverage))
 
     def maintenance(self, pit: Pit, holding: Holding) -> Decimal:
         return times(pit.worth(abs(holding.quantity)), pit.market.maintenance_rate)
@@ -152,3 +140,27 @@ class Margins:
         divisor = times(minus(holding.quantity, kept), market.contract_size)
         price = ratio(minus(holding.entry_value, backing), divisor)
         return price if price > 0 else None
+
+
+def _exposure(held: Sequence[Holding]) -> Decimal:
+    exposure = ZERO
+    for holding in held:
+        exposure = add(exposure, abs(holding.quantity))
+    return exposure
+
+
+def _largest_exposure(held: Sequence[Holding], orders: Sequence[Order]) -> Decimal:
+    """Return the largest exposure that positions and open orders can make."""
+    exposure = ZERO
+    quantities = {holding.side: holding.quantity for holding in held}
+    for side in dict.fromkeys((*quantities, *(order.position_side for order in orders))):
+        longs = shorts = quantities.get(side, ZERO)
+        for order in orders:
+            if order.position_side is not side or order.reduce_only:
+                continue
+            if order.side is Side.BUY:
+                longs = add(longs, order.leaves_quantity)
+            else:
+                shorts = minus(shorts, order.leaves_quantity)
+        exposure = add(exposure, max(abs(longs), abs(shorts)))
+    return exposure

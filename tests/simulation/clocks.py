@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
 
 import structlog
 
@@ -53,7 +53,8 @@ class VirtualClock:
         return asyncio.timeout(seconds)
 
 
-class _Wake(NamedTuple):
+@dataclass(slots=True)
+class _Wake:
     due: datetime
     call: Callable[[], Awaitable[None]]
     timer: Turn | None
@@ -78,11 +79,10 @@ class LoopScheduler:
         if due.tzinfo is None:
             raise ValueError(f"an instant needs a time zone: {due}")
         self.cancel(key)
-        self._waiting[key] = _Wake(due, wake, self._timer(key, due))
+        timer = self._timer(key, due) if self._started else None
+        self._waiting[key] = _Wake(due, wake, timer)
 
-    def _timer(self, key: str, due: datetime) -> Turn | None:
-        if not self._started:
-            return None
+    def _timer(self, key: str, due: datetime) -> Turn:
         seconds = max((due - EPOCH).total_seconds(), self._loop.time())
         return self._loop.call_at(seconds, self._fire, key)
 
@@ -102,16 +102,16 @@ class LoopScheduler:
     async def run(self) -> None:
         """Wake what falls due, until cancelled; then wait for the callbacks that it cancels."""
         self._started = True
-        for key, wake in list(self._waiting.items()):
-            self._waiting[key] = wake._replace(timer=self._timer(key, wake.due))
+        for key, wake in self._waiting.items():
+            wake.timer = self._timer(key, wake.due)
         try:
             await self._loop.create_future()
         finally:
             self._started = False
-            for key, wake in list(self._waiting.items()):
+            for wake in self._waiting.values():
                 if wake.timer is not None:
                     wake.timer.cancel()
-                self._waiting[key] = wake._replace(timer=None)
+                wake.timer = None
             tasks = tuple(self._tasks.values())
             self._tasks.clear()
             self._idle.clear()

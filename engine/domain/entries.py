@@ -1,10 +1,11 @@
 """Ledger entries: what was booked, as balanced postings. Append-only; corrections are new ones."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from operator import attrgetter
 
 from engine.domain.ids import (
     AccountId,
@@ -90,3 +91,8 @@ class LedgerEntry:
     note: str = ""
     corrects: EntryId | None = None
     counter_book: BookId | None = None
+
+
+def in_canonical_order(entries: Iterable[LedgerEntry]) -> list[LedgerEntry]:
+    """Return the entries in the order of the fold, in which every one of them is a step forward."""
+    return sorted(entries, key=attrgetter("ts_event", "sequence", "entry_id"))

@@ -16,7 +16,7 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from engine.domain.accounts import Account, CostMethod
-from engine.domain.entries import LedgerEntry
+from engine.domain.entries import LedgerEntry, in_canonical_order
 from engine.domain.ids import AssetId, BookId, EntryId, InstrumentId
 from engine.domain.instruments import Instrument, InstrumentKind
 from engine.domain.money import ZERO, exact
@@ -92,8 +92,7 @@ class Ledger:
     ) -> "Ledger":
         """Return the ledger that the entries make, in whatever order they come."""
         ledger = cls(account, instruments)
-        # In canonical order every fold is a step forward, however they were stored.
-        for entry in sorted(entries, key=lambda e: (e.ts_event, e.sequence, e.entry_id)):
+        for entry in in_canonical_order(entries):
             ledger.apply(entry)
         return ledger
 

@@ -8,7 +8,7 @@ from engine.desk.outside import OPENING
 from engine.desk.state import Changes, Desk
 from engine.domain.booking import deposit_entry, found_position_entry
 from engine.domain.differences import ReconciliationMark
-from engine.domain.entries import LedgerEntry
+from engine.domain.entries import LedgerEntry, in_canonical_order
 from engine.domain.ids import AssetId
 from engine.domain.instruments import InstrumentKind
 from engine.domain.money import ZERO, exact
@@ -63,7 +63,7 @@ class Opening:
         desk = self._desk
         account_id = desk.account.id
         entries = await uow.entries.all(account_id)
-        for entry in sorted(entries, key=lambda e: (e.ts_event, e.sequence, e.entry_id)):
+        for entry in in_canonical_order(entries):
             desk.ledger.apply(entry)
         for order in reversed(
             await uow.orders.recent(account_id, desk.settings.keep_recent_orders)

@@ -1,5 +1,6 @@
 """The venue's clock, measured against ours as NTP does: by the quickest of several round trips."""
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ class SkewPolicy:
 
     Attributes:
         round_trips: Asked one after the other, each time.
-        every_seconds, again_seconds: Until the next measurement, and after one that failed.
+        every_seconds, again_seconds: Until the next measurement, and after one that failed or is
+            doubted.
         step_ms: A change by more than this, beyond what the round trips leave open, is a step of
             a clock: what was measured before counts no more.
         drift: How far two clocks may part, per second: 50 parts in a million.
@@ -72,6 +74,7 @@ class SkewMeter:
         self._policy = policy or SkewPolicy()
         self._samples: deque[_Sample] = deque(maxlen=self._policy.remembered)
         self._skew_ms: float | None = None
+        self._doubted = asyncio.Event()
 
     @property
     def skew_ms(self) -> int | None:
@@ -114,16 +117,31 @@ class SkewMeter:
         except TradingError as exc:
             _log.warning("the venue's clock can't be measured", reason=str(exc))
 
+    def doubt(self) -> None:
+        """Say that what comes from the venue does not fit its clock as it was measured.
+
+        A clock that was set right again is not always told by a refusal: a time stamp that lags
+        behind by less than the venue's window is taken. `run` measures soon, but not all the time.
+        """
+        self._doubted.set()
+
     async def run(self) -> None:
-        """Measure on a timer until cancelled."""
+        """Measure on a timer until cancelled, and soon after a doubt."""
+        policy = self._policy
         while True:
+            self._doubted.clear()
             try:
                 await self.measure()
-                pause = self._policy.every_seconds
+                pause = policy.every_seconds
             except TradingError as exc:
                 _log.warning("the venue's clock can't be measured", reason=str(exc))
-                pause = self._policy.again_seconds
-            await self._wall.sleep(pause)
+                pause = policy.again_seconds
+            await self._wall.sleep(policy.again_seconds)
+            try:
+                async with self._wall.timeout(pause - policy.again_seconds):
+                    await self._doubted.wait()
+            except TimeoutError:
+                continue
 
     async def _round_trip(self) -> _Sample:
         sent, sent_at = self._wall.monotonic(), self._wall.now()

@@ -63,6 +63,7 @@ class Streams:
                 last_bar=self._last_bar,
                 ask_book=self._ask_book,
                 venue_now=session.skew.venue_now,
+                clock_doubted=session.skew.doubt,
             )
         return self._market
 

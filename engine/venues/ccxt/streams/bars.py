@@ -31,6 +31,7 @@ PRICES = "prices"
 
 _LONGEST_SLEEP = 30.0  # the venue's clock may be stepped meanwhile
 _MOST_MISSED = 2  # bars in a row that traded and were not told as final
+_EARLY = timedelta(seconds=1)  # a bar that is final by more before its end tells of a wrong clock
 
 _log = structlog.get_logger(__name__)
 
@@ -44,6 +45,7 @@ class BarLane:
 
     Args:
         venue_now: The venue's clock: bars end by it.
+        clock_doubted: Called when a bar was final before its end by that clock.
         emit: Takes the bars of one instant.
     """
 
@@ -55,6 +57,7 @@ class BarLane:
         source: Finality,
         last_bar: LastBar,
         venue_now: Callable[[], datetime],
+        clock_doubted: Callable[[], None],
         emit: Callable[[BarsClosed], None],
         around: Surroundings,
     ) -> None:
@@ -62,6 +65,7 @@ class BarLane:
         self._source = source
         self._last_bar = last_bar
         self._venue_now = venue_now
+        self._clock_doubted = clock_doubted
         self._around = around
         self._barrier = Barrier(series, seconds=around.policy.together, wall=around.wall, emit=emit)
         self._next: dict[Series, datetime] = dict.fromkeys(series, venue_now())  # its start
@@ -115,7 +119,10 @@ class BarLane:
         series = (bar.instrument_id, bar.timeframe)
         if bar.timestamp < self._next[series]:
             return False
-        if bar.end > self._venue_now() + bar.timeframe.delta:
+        early = bar.end - self._venue_now()
+        if early > _EARLY:
+            self._clock_doubted()
+        if early > bar.timeframe.delta:
             _log.warning("a bar from the future is left out", bar=repr(bar))
             return False
         self._next[series] = bar.end

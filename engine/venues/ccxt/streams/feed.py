@@ -37,6 +37,7 @@ class MarketSide:
         last_bar: As `Venue.history` with limit 1; raises only `engine.errors` types.
         ask_book: One book over REST; raises only `engine.errors` types.
         venue_now: What the venue's clock shows.
+        clock_doubted: As `BarLane` calls it.
     """
 
     client: StreamClient
@@ -45,6 +46,7 @@ class MarketSide:
     last_bar: Callable[[InstrumentId, Timeframe, datetime], Awaitable[Bars]]
     ask_book: Callable[[InstrumentId, int | None], Awaitable[OrderBook]]
     venue_now: Callable[[], datetime]
+    clock_doubted: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +191,7 @@ class Feeds:
             source=finality(side.client, side.quirks.klines, series),
             last_bar=side.last_bar,
             venue_now=side.venue_now,
+            clock_doubted=side.clock_doubted,
             emit=outbox.bars,
             around=around,
         )

@@ -40,6 +40,7 @@ class BarWorld(World):
     ) -> None:
         super().__init__(client, silence=silence)
         self.rest = RestHistory()
+        self.doubts: list[datetime] = []  # of the venue's clock
         series = [(BTC, MINUTE), (ETH, MINUTE)]
         layout = stream_quirks("binance", "spot").klines if flagged else None
         self.lane = BarLane(
@@ -48,6 +49,7 @@ class BarWorld(World):
             source=finality(self.client, layout, series),
             last_bar=self.rest.last,
             venue_now=self.wall.now,
+            clock_doubted=lambda: self.doubts.append(self.wall.now()),
             emit=self.told.append,
             around=self.around,
         )
@@ -88,6 +90,27 @@ async def test_a_flagged_bar_is_handed_on_in_the_step_its_frame_arrives(world: B
     assert str(closed.bars[0].volume) == "12.30000000"
     assert closed.bars[0].state is BarState.FINAL
     assert world.rest.asked == []
+
+
+async def test_a_bar_that_is_final_too_early_makes_the_clock_be_doubted(world: BarWorld) -> None:
+    await world.wall.advance(59)
+    world.client.send(kline(START), kline(START, market="ETHUSDT"))
+    assert world.doubts == []  # a second may lie between two clocks
+    await world.wall.advance(59.9)
+    second = START + minutes(1)
+    world.client.send(kline(second), kline(second, market="ETHUSDT"))
+    assert world.starts() == [START, second]
+    assert set(world.doubts) == {world.wall.now()}
+
+
+async def test_a_bar_from_the_future_is_left_out_and_the_clock_is_doubted(world: BarWorld) -> None:
+    early = [kline(START + minutes(1), market=f"{name}USDT") for name in ("BTC", "ETH")]
+    world.client.send(*early)
+    assert world.bars() == []
+    assert world.doubts == [world.wall.now()] * 2
+    await world.wall.advance(80)  # it was set right
+    world.client.send(*early)
+    assert world.starts() == [START + minutes(1)]
 
 
 async def test_the_library_reads_no_bars_but_those_its_watches_wait_for(world: BarWorld) -> None:
@@ -396,6 +419,7 @@ async def test_many_markets_are_watched_in_groups() -> None:
             source=finality(client, None, series),
             last_bar=RestHistory().last,
             venue_now=world.wall.now,
+            clock_doubted=lambda: None,
             emit=world.told.append,
             around=world.around,
         )

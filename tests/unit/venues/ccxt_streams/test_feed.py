@@ -192,6 +192,7 @@ class Whole:
             last_bar=self.history.last,
             ask_book=None,
             venue_now=self.wall.now,
+            clock_doubted=lambda: None,
         )
 
     def venue(self) -> Feed[Any]:

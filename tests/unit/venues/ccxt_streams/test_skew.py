@@ -105,3 +105,31 @@ async def test_it_measures_on_a_timer_and_sooner_after_a_failure() -> None:
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert asked == [0, 15, 15, 15, 315, 315, 315]
+
+
+async def test_a_doubted_measurement_is_made_again_soon_and_not_all_the_time() -> None:
+    wall = FakeWallClock()
+    offset_ms = -1500.0
+    asked: list[float] = []
+
+    async def ask() -> int:
+        asked.append(wall.monotonic())
+        return round(wall.now().timestamp() * 1000 + offset_ms)
+
+    skew = SkewMeter(wall=wall, ask=ask, tell=lambda ms: None)
+    running = asyncio.ensure_future(skew.run())
+    await wall.until_sleeping()
+    offset_ms = 0.0  # set right again, and nothing of ours is refused for it
+    skew.doubt()
+    await wall.advance(14)
+    assert skew.skew_ms == -1500
+    await wall.advance(1)
+    assert skew.skew_ms == 0
+    await wall.advance(20)
+    skew.doubt()
+    await wall.advance(0)
+    skew.doubt()
+    await wall.advance(14)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert asked == [0, 0, 0, 15, 15, 15, 35, 35, 35]

@@ -96,8 +96,6 @@ class Outside:
 
     def unexplained(self, kind: DifferenceKind, subject: str) -> Decimal:
         """Return `venue - ours` of the newest row of that kind, answered or not; 0 without one."""
-        if not self.rows:
-            return ZERO
         rows = [row for row in self.rows.values() if (row.kind, row.subject) == (kind, subject)]
         if not rows:
             return ZERO

@@ -421,7 +421,7 @@ class Protection:
             desk.ledger.cash(),
             tuple(desk.outside.rows.values()),
             tuple(desk.outside.opening.items()),
-            tuple([(filled, desk.find_order(name)) for name, filled in told.items()]),
+            tuple((filled, desk.find_order(name)) for name, filled in told.items()),
         )
 
     def _has_some_to_spare(self, key: PlanKey) -> bool:

@@ -5,16 +5,11 @@ from decimal import Decimal
 from engine.domain.orders import OrderState
 from sandbox.exchange.core.kinds import OrderType, Side
 from sandbox.exchange.core.orders import OrderRequest
-from tests.simulation.scenario import ACCOUNT, Mood, drawn
+from tests.simulation.scenario import ACCOUNT
 from tests.simulation.venue.directory import Directory
-from tests.simulation.world import World
+from tests.unit.simulation.worlds import world_of_a_perpetual
 
 D = Decimal
-
-
-def world_of_a_perpetual() -> World:
-    seed = next(seed for seed in range(1, 50) if drawn(seed, Mood.FLAT, symbols=1).is_linear)
-    return World(drawn(seed, Mood.FLAT, symbols=1))
 
 
 def asked(directory: Directory, order_type: OrderType, **more: object) -> OrderRequest:

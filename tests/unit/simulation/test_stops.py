@@ -9,9 +9,10 @@ from engine.domain.policies import ExitPlan
 from engine.domain.records import ExitPlanState
 from sandbox.exchange.core.kinds import OrderType, Side
 from sandbox.exchange.core.orders import OrderRequest
-from tests.simulation.scenario import ACCOUNT, ACCOUNT_ID, Mood, drawn
+from tests.simulation.scenario import ACCOUNT, ACCOUNT_ID
 from tests.simulation.stops import Held
 from tests.simulation.world import World
+from tests.unit.simulation.worlds import world_of_a_perpetual
 
 D = Decimal
 RUN = BookId("run0")
@@ -49,11 +50,6 @@ class Books:
 
     def quantity(self, book_id: BookId, _: object) -> Decimal:
         return self._quantity if book_id == RUN else D(0)
-
-
-def world_of_a_perpetual() -> World:
-    seed = next(seed for seed in range(1, 50) if drawn(seed, Mood.FLAT, symbols=1).is_linear)
-    return World(drawn(seed, Mood.FLAT, symbols=1))
 
 
 def trade(world: World, books: Books, side: Side, quantity: str) -> None:

@@ -15,6 +15,7 @@ from time import perf_counter
 
 from tests.crash import disk
 from tests.crash.cases import Case, Fault, matrix
+from tests.crash.hunting import Hunt
 from tests.crash.playing import Played, Tools
 from tests.crash.process import Nursery
 from tests.crash.running import played, recorded
@@ -53,12 +54,12 @@ async def crashtest(options: argparse.Namespace) -> int:
         nursery = await stack.enter_async_context(Nursery(library))
         tools = Tools(nursery, library)
         _say("recording where the service waits while it decides, sends and books ...")
-        places = await recorded(_scenarios(options), folder, tools)
+        places = await recorded(_scenarios(options), folder, tools, jobs=options.jobs)
         cases = _chosen(matrix(places), options, can_cut_power=library is not None)
         if options.list:
             _say("\n".join(case.name for case in cases))
             return 0
-        total = await _played(cases, folder, tools, options.jobs)
+        total = await _played(Hunt(cases), folder, tools, options.jobs)
     _say(total.table())
     _say(total.last_lines())
     return 0 if total.is_clean else 1
@@ -97,23 +98,24 @@ def sample(cases: list[Case], count: int, seed: int) -> list[Case]:
     return chosen
 
 
-async def _played(cases: list[Case], folder: Path, tools: Tools, jobs: int) -> Total:
-    total, began, done = Total(), perf_counter(), 0
-    async for case, went in played(cases, folder, tools, jobs=jobs):
-        done += 1
-        total.add(case, went)
-        _tell(case, went, folder)
-        _tell_progress(done, len(cases), perf_counter() - began)
+async def _played(hunt: Hunt, folder: Path, tools: Tools, jobs: int) -> Total:
+    total, began, cases = Total(), perf_counter(), hunt.left
+    async for went, kept in played(hunt, folder, tools, jobs=jobs):
+        total.add(went)
+        _tell(went, kept)
+        _tell_progress(cases - hunt.left, cases, perf_counter() - began)
+    total.unreached = hunt.given_up
     return total
 
 
-def _tell(case: Case, went: Played, folder: Path) -> None:
+def _tell(went: Played, kept: Path) -> None:
     if not went.findings.lines:
         return
+    case = went.case
     _say(f"\nBROKEN {case.name}: {case.place.name}")
     for line in went.findings.lines:
         _say(f"  {line}")
-    _say(f"  kept in {folder / case.name.replace('/', '.')}")
+    _say(f"  kept in {kept}")
     _say(f'  replay: make crashtest ARGS="--case {case.name}"')
 
 

@@ -19,10 +19,24 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 ENGINE = str(ROOT / "engine") + os.sep
 
-# Where a decision becomes an order, a fill a booking: a chain that passes one of these counts.
+# Where a decision becomes an order, a fill a booking, and where both are asked after: a chain that
+# passes one of these counts.
 ON_THE_PATH = tuple(
     f"handlers/{name}.py"
-    for name in ("bars", "orders", "fills", "protection", "positions", "doubts", "reconciliation")
+    for name in (
+        "bars",
+        "catching_up",
+        "doubts",
+        "exits",
+        "fills",
+        "netting",
+        "orders",
+        "positions",
+        "protection",
+        "reconciling",
+        "resolving",
+        "unprotected",
+    )
 )
 
 Suspended = Callable[[str], None]
@@ -114,20 +128,22 @@ def place_of(coroutine: object) -> str | None:
 
 
 class StopAt:
-    """Stops the whole process, threads and all, when a place is reached for the n-th time.
+    """Stops the whole process, threads and all, at the first of some places that it comes to.
 
     Whoever waits for the process sees it stopped (SIGSTOP) and decides what becomes of it.
+
+    Args:
+        path: Holds the names of the places, one a line, and afterwards that of the one reached.
     """
 
-    def __init__(self, place: str, occurrence: int = 1) -> None:
-        self._place = place
-        self._left = occurrence
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._places = frozenset(path.read_text().splitlines())
 
     def __call__(self, name: str) -> None:
-        if name != self._place or self._left <= 0:
-            return
-        self._left -= 1
-        if self._left == 0:
+        if name in self._places:
+            self._places = frozenset()
+            self._path.write_text(name)
             os.kill(os.getpid(), signal.SIGSTOP)
 
 

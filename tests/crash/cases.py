@@ -1,11 +1,12 @@
 """The cases: every place times every fault, each with its seed."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
 
-from sandbox.exchange.core.faults import Effect, Rule
+from sandbox.exchange.core.faults import Effect, FaultScript, Rule
+from tests.crash.weather import Weather
 
 
 class Fault(StrEnum):
@@ -33,6 +34,7 @@ class Place:
     """Where a life ends: a suspension, by the chain of our frames that wait there.
 
     Attributes:
+        scenario, weather: Of the story in which it was seen.
         submits, cancels: How many of each the exchange had been asked when it was first reached.
     """
 
@@ -40,6 +42,15 @@ class Place:
     name: str
     submits: int
     cancels: int
+    weather: Weather = Weather.CALM
+
+    @property
+    def story(self) -> tuple[str, Weather]:
+        return self.scenario, self.weather
+
+    @property
+    def asked(self) -> tuple[int, int]:
+        return self.submits, self.cancels
 
     @property
     def digest(self) -> str:
@@ -48,8 +59,39 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    place: Place
+    """A place that is to meet a fault.
+
+    Attributes:
+        places: The same one in each story in which it was seen, the likeliest first.
+    """
+
+    places: tuple[Place, ...]
     fault: Fault
+
+    @property
+    def place(self) -> Place:
+        return self.places[0]
+
+    def tried(self, number: int) -> "Case":
+        """Return the case in one story: the next one after each try, from 0."""
+        return self._told(self.places[number % len(self.places)])
+
+    def told_like(self, other: "Case") -> "Case | None":
+        """Return the case in the story that another is told in; None if it was not seen there.
+
+        With a fault of requests it must have been seen as many requests later: the same one is hit.
+        """
+        story = other.place.story
+        alike = (
+            place
+            for place in self.places
+            if place.story == story
+            and (not self.fault.is_of_requests or place.asked == other.place.asked)
+        )
+        return next(map(self._told, alike), None)
+
+    def _told(self, place: Place) -> "Case":
+        return replace(self, places=(place,))
 
     @property
     def name(self) -> str:
@@ -58,7 +100,11 @@ class Case:
 
     @property
     def seed(self) -> int:
-        return int.from_bytes(sha256(self.name.encode()).digest()[:4])
+        return _number(self.name)
+
+    def befall(self, faults: FaultScript) -> None:
+        """Set up what the exchange does, before what the weather does: the first rule wins."""
+        faults.replace((*self.rules(), *faults.rules))
 
     def rules(self) -> tuple[Rule, ...]:
         """Return what the exchange does with the order request under way at the place."""
@@ -72,8 +118,10 @@ class Case:
         if self.fault is Fault.REPLY_LOST:
             effect = Effect.LOSE_REPLY
         elif self.fault is Fault.LATE_ACK:
-            effect = Effect.DELAY_REPLY if self.seed % 2 else Effect.DELAY_REQUEST
-            delay_ms = 300 + self.seed % 3000
+            # by the request that it hits: one life may meet any of the places around that
+            chance = _number(f"{self.place.story} {self.place.asked}")
+            effect = Effect.DELAY_REPLY if chance % 2 else Effect.DELAY_REQUEST
+            delay_ms = 300 + chance % 3000
         return Rule(
             name=f"case/{operation}",
             operation=operation,
@@ -85,8 +133,25 @@ class Case:
 
 
 def matrix(places: Iterable[Place]) -> list[Case]:
-    """Return every place times every fault; a place belongs to the first scenario it is in."""
-    known: dict[str, Place] = {}
+    """Return every place times every fault, in the order in which the places were first seen.
+
+    Args:
+        places: As recorded; one that was seen more often in the same story is there more often.
+    """
+    seen: dict[str, dict[tuple[str, Weather], list[Place]]] = {}
     for place in places:
-        known.setdefault(place.name, place)
-    return [Case(place=place, fault=fault) for place in known.values() for fault in Fault]
+        stories = seen.setdefault(place.name, {})
+        stories.setdefault(place.story, []).append(place)
+    return [
+        Case(places=_likeliest_first(stories), fault=fault)
+        for stories in seen.values()
+        for fault in Fault
+    ]
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(sha256(text.encode()).digest()[:4])
+
+
+def _likeliest_first(stories: Mapping[tuple[str, Weather], list[Place]]) -> tuple[Place, ...]:
+    return tuple(places[0] for places in sorted(stories.values(), key=len, reverse=True))

@@ -2,8 +2,8 @@
 
 It is what `outcry run` starts, but for the event loop, which tells of every suspension on the path
 of orders. Places count from the moment the process is told so (SIGUSR1). `CRASH_RECORD` names a
-file in which they are written down; `CRASH_STOP` names one at which the process stops itself
-(SIGSTOP).
+file in which they are written down; `CRASH_STOP` one that names those at which the process stops
+itself (SIGSTOP).
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from outcry.commands.common import settings_of
 from outcry.commands.run import root_of, secrets_of
 from outcry.logs import configure_logs
 from tests.crash.awaits import Record, StopAt, Suspended, watch
+from tests.crash.weather import CROWDED, crowd
 
 RECORD, STOP = "CRASH_RECORD", "CRASH_STOP"
 
@@ -36,7 +37,11 @@ def live(environ: Mapping[str, str], say_ready: Callable[[], None]) -> int:
             watch(loop, watcher)
         return loop
 
+    crowding: list[asyncio.Task[None]] = []
+
     def ready(engine: EngineService) -> None:
+        if CROWDED in environ:
+            crowding.append(asyncio.ensure_future(crowd(engine.desk.storage)))
         say_ready()
 
     try:
@@ -77,5 +82,5 @@ def _watcher(environ: Mapping[str, str]) -> Armed | None:
     if RECORD in environ:
         return Armed(Record(Path(environ[RECORD])))
     if STOP in environ:
-        return Armed(StopAt(environ[STOP]))
+        return Armed(StopAt(Path(environ[STOP])))
     return None

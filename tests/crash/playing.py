@@ -16,12 +16,14 @@ from sandbox.exchange.core.faults import Fault as Drawn
 from sandbox.exchange.core.kinds import Side
 from tests.crash.cases import Case, Fault, Place
 from tests.crash.disk import Disk
+from tests.crash.hunting import Aim
 from tests.crash.life import RECORD, STOP
 from tests.crash.outside import OPERATOR, Outside, outside
 from tests.crash.process import Life, Nursery
 from tests.crash.scenarios import CAPITAL, Scenario, wants_in
 from tests.crash.stored import Glance, books, glance
 from tests.crash.verdict import Away, Findings, judged
+from tests.crash.weather import Weather
 from tests.fakes.exchange import ACCOUNT
 
 PATIENCE_S = 25.0
@@ -38,15 +40,16 @@ class NotAtRest(Exception):
 
 @dataclass(slots=True)
 class Played:
-    """How a case went.
+    """How a run went.
 
     Attributes:
+        case: The one that was met, in the story it was met in; the one aimed at if none was.
         reached: Whether the first life came to the place.
     """
 
+    case: Case
     findings: Findings
     reached: bool
-    seconds: float = 0.0
 
 
 @dataclass(slots=True)
@@ -71,11 +74,12 @@ class Requests:
 class Story:
     """A scenario being played, over as many lives as it takes."""
 
-    def __init__(self, world: Outside, scenario: Scenario, tools: Tools) -> None:
+    def __init__(self, world: Outside, scenario: Scenario, weather: Weather, tools: Tools) -> None:
         self.world = world
         self.scenario = scenario
         self.tools = tools
-        self.environ = world.environ(scenario.settings())
+        self.environ = world.environ(scenario.settings()) | weather.environ()
+        world.exchange.faults.add(*weather.rules())
         self.life: Life | None = None
         self.away: list[Away] = []
         self.missing = ""
@@ -232,7 +236,9 @@ class Story:
 
 
 @asynccontextmanager
-async def story(scenario: Scenario, folder: Path, tools: Tools) -> AsyncIterator[Story]:
+async def story(
+    scenario: Scenario, weather: Weather, folder: Path, tools: Tools
+) -> AsyncIterator[Story]:
     """Open a world in `folder`, which must not be there yet; no life outlives it."""
     os.makedirs(folder)
     funds = {"USDT": Decimal(100_000)}
@@ -240,7 +246,7 @@ async def story(scenario: Scenario, folder: Path, tools: Tools) -> AsyncIterator
         funds["BTC"] = scenario.base_held
     async with outside(scenario.market(), folder, funds=funds) as world:
         world.data_dir.mkdir(mode=0o700)
-        told = Story(world, scenario, tools)
+        told = Story(world, scenario, weather, tools)
         try:
             yield told
         finally:
@@ -248,13 +254,13 @@ async def story(scenario: Scenario, folder: Path, tools: Tools) -> AsyncIterator
                 await told.life.kill()
 
 
-async def record(scenario: Scenario, folder: Path, tools: Tools) -> list[Place]:
+async def record(scenario: Scenario, weather: Weather, folder: Path, tools: Tools) -> list[Place]:
     """Play a scenario undisturbed; return the places on the path of its orders.
 
     Raises:
         NotAtRest: It does not come to its end even so.
     """
-    async with story(scenario, folder, tools) as told:
+    async with story(scenario, weather, folder, tools) as told:
         requests = _listened(told.world)
         places = folder / "places"
         life = await told.begin(**{RECORD: str(places)})
@@ -270,6 +276,7 @@ async def record(scenario: Scenario, folder: Path, tools: Tools) -> list[Place]:
             name=name,
             submits=requests.before(int(at), "submit"),
             cancels=requests.before(int(at), "cancel"),
+            weather=weather,
         )
         for at, name in lines
     ]
@@ -288,11 +295,10 @@ def _listened(world: Outside) -> Requests:
     return requests
 
 
-async def play(case: Case, scenario: Scenario, folder: Path, tools: Tools) -> Played:
-    """Play a case to its verdict."""
-    began = perf_counter()
-    async with story(scenario, folder, tools) as told:
-        crash = Crash(case, told, folder)
+async def play(aim: Aim, scenario: Scenario, folder: Path, tools: Tools) -> Played:
+    """Play a story, and the case that is met in it, to the verdict."""
+    async with story(scenario, aim.case.place.weather, folder, tools) as told:
+        crash = Crash(aim, told, folder)
         troubles: list[str] = []
         try:
             await crash.first_life()
@@ -311,7 +317,7 @@ async def play(case: Case, scenario: Scenario, folder: Path, tools: Tools) -> Pl
         )
         findings.troubles += troubles + crash.troubles
         _write_down(told, folder)
-    return Played(findings, crash.reached, perf_counter() - began)
+    return Played(crash.case, findings, crash.reached)
 
 
 def _write_down(told: Story, folder: Path) -> None:
@@ -354,11 +360,13 @@ async def status_of(world: Outside) -> str | None:
 class Crash:
     """The end of the first life, and what the fault makes of it."""
 
-    def __init__(self, case: Case, told: Story, folder: Path) -> None:
-        self._case = case
+    def __init__(self, aim: Aim, told: Story, folder: Path) -> None:
+        self.case = aim.case
+        self._wanted = aim.wanted
+        self._stop_at = folder / "stop-at"
         self._told = told
         self._disk: Disk | None = None
-        if case.fault.needs_disk:
+        if self.case.fault.needs_disk:
             library = told.tools.library
             assert library is not None
             self._disk = Disk(library, told.world.data_dir, folder / "disk")
@@ -367,16 +375,18 @@ class Crash:
         self.troubles: list[str] = []
 
     async def first_life(self) -> None:
-        """Start the life that will end at the place, and let places count."""
-        life = await self._told.begin(**{STOP: self._case.place.name})
+        """Start the life that will end at one of the places, and let places count."""
+        self._stop_at.write_text("\n".join(self._wanted))
+        life = await self._told.begin(**{STOP: str(self._stop_at)})
         await self._told.decided()
-        self._told.world.exchange.faults.add(*self._case.rules())
+        self.case.befall(self._told.world.exchange.faults)
         life.send(signal.SIGUSR1)
 
     async def happened(self, life: Life) -> None:
-        """The life stopped at the place, or ended: do what the fault wants, and live again."""
+        """The life stopped at a place, or ended: do what the fault wants, and live again."""
         if life.is_stopped and not self.reached:
             self.reached = True
+            self.case = self._wanted[self._stop_at.read_text()]
             await self._end(life)
         elif life.has_ended:
             self.troubles.append(f"a life ended by itself, status {life.status}: {_last(life)}")
@@ -384,7 +394,7 @@ class Crash:
         await self._told.begin()
 
     async def _end(self, life: Life) -> None:
-        told, fault = self._told, self._case.fault
+        told, fault = self._told, self.case.fault
         told.gone()
         if fault is Fault.DISK_FULL and self._disk is not None:
             await self._fill_disk(life, self._disk)
@@ -392,7 +402,7 @@ class Crash:
             await self._start_another(life)
         await life.kill()
         if fault is Fault.POWER_CUT and self._disk is not None:
-            self._disk.cut_power(self._case.seed)
+            self._disk.cut_power(self.case.seed)
         elif fault is Fault.FILLS_WHILE_DOWN:
             told.fill_what_rests()
 

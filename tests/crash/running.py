@@ -2,58 +2,82 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
+from itertools import count
 from pathlib import Path
 
-from tests.crash.cases import Case, Place
+from tests.crash.cases import Place
+from tests.crash.hunting import Aim, Hunt
 from tests.crash.playing import NotAtRest, Played, Tools, play, record
 from tests.crash.scenarios import SCENARIOS
 from tests.crash.verdict import Findings
+from tests.crash.weather import Weather
 
-_TRIES = 3
+_RECORDS = 2  # of each story in each weather: who comes first is not the same in both
 
 
-async def recorded(names: Iterable[str], folder: Path, tools: Tools) -> list[Place]:
-    """Return the places of the named scenarios, in their order."""
-    found: list[Place] = []
-    for name in names:
-        found += await record(SCENARIOS[name], folder / f"record-{name}", tools)
-    return found
+async def recorded(names: Iterable[str], folder: Path, tools: Tools, *, jobs: int) -> list[Place]:
+    """Return the places of the named scenarios, as often as each was seen, in the stories' order.
+
+    Args:
+        jobs: How many are recorded at a time.
+    """
+    turn = asyncio.Semaphore(jobs)
+
+    async def one(name: str, weather: Weather, number: int) -> list[Place]:
+        async with turn:
+            own = folder / f"record-{name}-{weather.value}-{number}"
+            return await record(SCENARIOS[name], weather, own, tools)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(one(name, weather, number))
+            for name in names
+            for weather in Weather
+            for number in range(_RECORDS)
+        ]
+    return [place for task in tasks for place in task.result()]
 
 
 async def played(
-    cases: Sequence[Case], folder: Path, tools: Tools, *, jobs: int
-) -> AsyncIterator[tuple[Case, Played]]:
-    """Play the cases, `jobs` at a time, and yield each as it ends."""
-    waiting = list(reversed(cases))
-    done: asyncio.Queue[tuple[Case, Played]] = asyncio.Queue()
+    hunt: Hunt, folder: Path, tools: Tools, *, jobs: int
+) -> AsyncIterator[tuple[Played, Path]]:
+    """Play until no case is left, `jobs` runs at a time.
+
+    Yields each run as it ends, and where its records are if it has findings.
+    """
+    done: asyncio.Queue[tuple[Played, Path] | None] = asyncio.Queue()
+    numbers = count(1)
 
     async def work() -> None:
-        while waiting:
-            case = waiting.pop()
-            done.put_nowait((case, await _tried(case, folder, tools)))
+        while (aim := hunt.aim()) is not None:
+            own = folder / f"{next(numbers)}"
+            went = await _played(aim, own, tools)
+            if went.reached:
+                hunt.met(aim, went.case)
+            else:
+                hunt.missed(aim)
+            done.put_nowait((went, own))
+        done.put_nowait(None)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(jobs):
             group.create_task(work())
-        for _ in cases:
-            yield await done.get()
+        working = jobs
+        while working:
+            one = await done.get()
+            if one is None:
+                working -= 1
+            else:
+                yield one
 
 
-async def _tried(case: Case, folder: Path, tools: Tools) -> Played:
-    """Play a case until its place is reached: some depend on who waits for whom.
-
-    What a try without reaching it found counts all the same.
-    """
-    went = Played(Findings(), reached=False)
-    for number in range(1, _TRIES + 1):
-        own = folder / case.name.replace("/", ".") / f"{number}"
-        try:
-            went = await play(case, SCENARIOS[case.place.scenario], own, tools)
-        except NotAtRest as exc:
-            went.findings.troubles.append(f"it did not begin: {exc}")
-        if went.reached or went.findings.lines:
-            break
+async def _played(aim: Aim, folder: Path, tools: Tools) -> Played:
+    try:
+        went = await play(aim, SCENARIOS[aim.case.place.scenario], folder, tools)
+    except NotAtRest as exc:
+        findings = Findings(troubles=[f"it did not begin: {exc}"])
+        went = Played(aim.case, findings, reached=False)
     if not went.findings.lines:
-        shutil.rmtree(folder / case.name.replace("/", "."), ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
     return went

@@ -10,26 +10,27 @@ from tests.crash.verdict import BEARABLE_MS
 
 @dataclass(slots=True)
 class Total:
-    """Sums over cases."""
+    """Sums over runs.
 
-    cases: dict[str, int] = field(default_factory=dict)
+    Attributes:
+        met: The cases whose place was reached, by fault, by the names of the places.
+        unreached: Those that were given up.
+    """
+
+    met: dict[str, set[str]] = field(default_factory=dict)
     broken: dict[str, int] = field(default_factory=dict)
     longest_ms: dict[str, int] = field(default_factory=dict)
-    unreached: int = 0
-    places: set[str] = field(default_factory=set)
+    unreached: list[Case] = field(default_factory=list)
     duplicates: int = 0
     lost_fills: int = 0
     lost_alerts: int = 0
     ledger: int = 0
     troubles: int = 0
 
-    def add(self, case: Case, went: Played) -> None:
-        fault, findings = case.fault.value, went.findings
-        if not went.reached:
-            self.unreached += 1
-        else:
-            self.cases[fault] = self.cases.get(fault, 0) + 1
-            self.places.add(case.place.name)
+    def add(self, went: Played) -> None:
+        fault, findings = went.case.fault.value, went.findings
+        if went.reached:
+            self.met.setdefault(fault, set()).add(went.case.place.name)
         self.broken[fault] = self.broken.get(fault, 0) + bool(findings.lines)
         self.longest_ms[fault] = max(self.longest_ms.get(fault, 0), findings.unprotected_ms)
         self.duplicates += len(findings.duplicates)
@@ -37,6 +38,10 @@ class Total:
         self.lost_alerts += len(findings.lost_alerts)
         self.ledger += len(findings.ledger)
         self.troubles += len(findings.troubles)
+
+    @property
+    def cases(self) -> int:
+        return sum(map(len, self.met.values()))
 
     @property
     def unprotected_s(self) -> int:
@@ -54,10 +59,12 @@ class Total:
         for fault in Fault:
             name = fault.value
             lines.append(
-                f"{name:<18}{_of(self.cases, name):>7}{_of(self.broken, name):>8}"
+                f"{name:<18}{len(self.met.get(name, ())):>7}{_of(self.broken, name):>8}"
                 f"{_of(self.longest_ms, name) / 1000:>23.2f} s"
             )
-        lines.append(f"{len(self.places)} places; {self.unreached} cases never came to theirs")
+        places = set().union(*self.met.values())
+        lines.append(f"{len(places)} places; {len(self.unreached)} cases never came to theirs")
+        lines += [f"  {case.name}: {case.place.name}" for case in self.unreached]
         if self.troubles:
             lines.append(f"{self.troubles} troubles of other kinds, told above")
         return "\n".join(lines)
@@ -65,7 +72,7 @@ class Total:
     def last_lines(self) -> str:
         return "\n".join(
             (
-                f"cases {sum(self.cases.values())}",
+                f"cases {self.cases}",
                 f"duplicate orders {self.duplicates}",
                 f"lost fills {self.lost_fills}",
                 f"lost alerts {self.lost_alerts}",

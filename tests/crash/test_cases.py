@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+import pytest
+
 from sandbox.exchange.core import Exchange, OrderRequest
 from sandbox.exchange.core.faults import Effect
 from sandbox.exchange.core.kinds import OrderType, Side
@@ -12,6 +14,7 @@ from tests.crash.playing import Played
 from tests.crash.stored import Books
 from tests.crash.table import Total
 from tests.crash.verdict import Away, Findings, judged
+from tests.crash.weather import Weather
 from tests.fakes.exchange import ACCOUNT, KEY, SECRET, open_account
 
 START_MS = 1_767_614_400_000
@@ -19,8 +22,13 @@ NOTHING = Books(entries=(), events=())
 D = Decimal
 
 
-def place(name: str, scenario: str = "stopped-out", submits: int = 0) -> Place:
-    return Place(scenario=scenario, name=name, submits=submits, cancels=0)
+def place(
+    name: str,
+    scenario: str = "stopped-out",
+    submits: int = 0,
+    weather: Weather = Weather.CALM,
+) -> Place:
+    return Place(scenario=scenario, name=name, submits=submits, cancels=0, weather=weather)
 
 
 def traded(*client_ids: str) -> Exchange:
@@ -52,12 +60,30 @@ def test_every_place_meets_every_fault_once_and_every_case_has_a_name_and_a_seed
     assert {case.place.scenario for case in cases} == {"stopped-out"}
 
 
+def test_a_case_is_tried_in_one_story_after_the_other_where_its_place_was_seen_most_first() -> None:
+    rarely = place("a", weather=Weather.CROWDED)
+    often = place("a", scenario="signal-exit")
+    case = matrix([rarely, often, often])[0]
+    assert [case.tried(number).place for number in range(3)] == [often, rarely, often]
+    assert case.name.startswith("signal-exit/")
+
+
+@pytest.mark.parametrize("fault", [one for one in Fault if one.is_of_requests])
+def test_the_weather_leaves_a_case_its_own_fault(fault: Fault) -> None:
+    faults = Exchange([spot_market()], seed=1, start_ms=START_MS).faults
+    case = Case(places=(place("a", submits=1, weather=Weather.LATE_ANSWERS),), fault=fault)
+    faults.add(*case.place.weather.rules())
+    case.befall(faults)
+    drawn = [faults.draw("submit") for _ in range(3)]
+    assert [one.rule for one in drawn if one] == ["weather/submit", "case/submit", "weather/submit"]
+
+
 def test_a_fault_of_requests_hits_the_one_under_way_at_the_place() -> None:
-    lost = Case(place=place("a", submits=2), fault=Fault.REPLY_LOST)
+    lost = Case(places=(place("a", submits=2),), fault=Fault.REPLY_LOST)
     submit, cancel = lost.rules()
     assert (submit.effect, submit.skip, submit.remaining) == (Effect.LOSE_REPLY, 2, 1)
     assert (cancel.operation, cancel.skip) == ("cancel", 0)
-    assert Case(place=place("a"), fault=Fault.POWER_CUT).rules() == ()
+    assert Case(places=(place("a"),), fault=Fault.POWER_CUT).rules() == ()
 
 
 def test_a_sample_takes_every_fault_as_often_as_the_others_and_is_drawn_by_its_seed() -> None:
@@ -91,7 +117,8 @@ def test_the_verdict_measures_a_position_without_a_stop_while_a_service_was_ther
 def test_the_last_lines_are_the_counts_and_a_finding_fails_the_run() -> None:
     total = Total()
     (case, *_) = matrix([place("a")])
-    total.add(case, Played(Findings(unprotected_ms=4_200), reached=True))
+    total.add(Played(case, Findings(unprotected_ms=4_200), reached=True))
+    total.add(Played(case, Findings(), reached=True))  # the same one is no case more
     assert total.is_clean
     assert total.last_lines().splitlines() == [
         "cases 1",
@@ -101,5 +128,5 @@ def test_the_last_lines_are_the_counts_and_a_finding_fails_the_run() -> None:
         "ledger differences 0",
         "unprotected seconds 5",
     ]
-    total.add(case, Played(Findings(lost_alerts=["one"]), reached=True))
+    total.add(Played(case, Findings(lost_alerts=["one"]), reached=False))
     assert not total.is_clean

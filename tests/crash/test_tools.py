@@ -12,10 +12,15 @@ import pytest
 
 from engine.handlers.orders import Orders
 from tests.crash import disk as disks
-from tests.crash.awaits import StopAt, watch
+from tests.crash.awaits import ENGINE, ON_THE_PATH, watch
 from tests.fakes.engines import Bench, at, flat
 
 needs_compiler = pytest.mark.skipif(disks.compiler() is None, reason="no C compiler (cc) here")
+
+
+def test_the_path_of_orders_is_of_files_that_are_there() -> None:
+    """One that was renamed would take its places out of the matrix unseen."""
+    assert [file for file in ON_THE_PATH if not Path(ENGINE, file).is_file()] == []
 
 
 async def test_every_suspension_on_the_path_of_orders_is_named_by_our_frames() -> None:
@@ -38,25 +43,23 @@ async def test_every_suspension_on_the_path_of_orders_is_named_by_our_frames() -
     assert any("handlers/bars.py:" in name for name in seen)
 
 
-def test_a_process_stops_at_the_place_it_was_told() -> None:
+def test_a_process_stops_at_the_first_of_its_places_once_and_says_which(tmp_path: Path) -> None:
+    places = tmp_path / "places"
+    places.write_text("b\nc")
     code = (
+        "from pathlib import Path\n"
         "from tests.crash.awaits import StopAt\n"
-        "stop = StopAt('b', 2)\n"
-        "for name in 'abab': print(name, flush=True); stop(name)\n"
-        "print('on')\n"
+        f"stop = StopAt(Path({str(places)!r}))\n"
+        "for name in 'acb': print(name, flush=True); stop(name)\n"
     )
     child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     _, status = os.waitpid(child.pid, os.WUNTRACED)
     assert os.WIFSTOPPED(status)
-    child.send_signal(signal.SIGKILL)
+    assert places.read_text() == "c"
+    child.send_signal(signal.SIGCONT)
     said, _ = child.communicate()
-    assert said.split() == ["a", "b", "a", "b"]
-
-
-def test_a_place_that_is_passed_too_seldom_stops_nothing() -> None:
-    stop = StopAt("b", 3)
-    for name in "abab":
-        stop(name)
+    assert said.split() == ["a", "c", "b"]
+    assert child.returncode == 0
 
 
 CHILD = """

@@ -28,6 +28,7 @@ from engine.domain.orders import OrderPurpose
 from engine.domain.records import CatchUp, JobClock
 from engine.domain.runs import Run
 from engine.handlers.bars import BarCloses
+from engine.handlers.cadence import beside_bars
 from engine.handlers.catching_up import CatchingUp
 from engine.handlers.commands import Audited
 from engine.handlers.deadman import DeadMan
@@ -186,7 +187,7 @@ class EngineService:
         heartbeat = JobSpec(
             key="heartbeat",
             clock=JobClock.WALL,
-            cadence="every 10s",
+            cadence=beside_bars(10),
             catch_up=CatchUp.SKIP,
             action=self._saying.beat,
             durable=False,
@@ -194,7 +195,7 @@ class EngineService:
         housekeeping = JobSpec(
             key="housekeeping",
             clock=JobClock.WALL,
-            cadence="every 3600s",
+            cadence=beside_bars(3600),
             catch_up=CatchUp.ONCE,
             action=Housekeeping(self.desk).tidy,
         )
@@ -226,7 +227,7 @@ class EngineService:
             JobSpec(
                 key=key,
                 clock=JobClock.WALL,
-                cadence=f"every {seconds}s",
+                cadence=beside_bars(seconds),
                 catch_up=CatchUp.SKIP,
                 action=action,
                 durable=False,

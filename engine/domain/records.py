@@ -88,7 +88,7 @@ class Job:
     """A due time: our row, whatever wakes us at it.
 
     Attributes:
-        cadence: "every 30s", or "daily 17:00 America/New_York".
+        cadence: "every 30s", "every 30s +15.5s", or "daily 17:00 America/New_York".
         next_due: UTC, on the job's clock.
     """
 

@@ -23,6 +23,7 @@ from tests.simulation.venue.wire import Disturbances
 
 ROUTES = (Route(channel=ScriptedChannel.name),)
 _RESTART_EDGE_AFTER = 2.0
+_RECONCILE_EVERY_SECONDS = 61  # a pass meets a minute's bar at every distance, one after the other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,9 @@ class Life:
             scenario.runs,
             market_scheduler=self._market_scheduler,
             wall_scheduler=self._wall_scheduler,
-            settings=ServiceSettings(version="simulated", pid=number),
+            settings=ServiceSettings(
+                version="simulated", pid=number, reconcile_every_seconds=_RECONCILE_EVERY_SECONDS
+            ),
         )
         self._notifiers = NotifierService(
             unit_of_work=storage.unit_of_work,

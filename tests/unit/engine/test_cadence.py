@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.handlers.cadence import next_after
+from engine.handlers.cadence import beside_bars, next_after
 
 
 def utc(text: str) -> datetime:
@@ -17,6 +17,21 @@ def utc(text: str) -> datetime:
 def test_every_counts_from_the_epoch_so_that_a_restart_shifts_nothing() -> None:
     assert next_after("every 900s", utc("2026-01-05T12:00:01")) == utc("2026-01-05T12:15")
     assert next_after("every 900s", utc("2026-01-05T12:15")) == utc("2026-01-05T12:30")
+    assert next_after("every 60s +30.5s", utc("2026-01-05T12:00:30.5")) == utc(
+        "2026-01-05T12:01:30.5"
+    )
+
+
+@given(
+    seconds=st.integers(1, 86_400),
+    instant=st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),
+)
+def test_what_is_done_by_the_clock_is_never_due_when_a_bar_closes(
+    seconds: int, instant: datetime
+) -> None:
+    due = next_after(beside_bars(seconds), instant)
+    assert timedelta(0) < due - instant <= timedelta(seconds=seconds)
+    assert due.microsecond == 500_000
 
 
 @pytest.mark.parametrize(

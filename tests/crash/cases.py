@@ -36,12 +36,14 @@ class Place:
     Attributes:
         scenario, weather: Of the story in which it was seen.
         submits, cancels: How many of each the exchange had been asked when it was first reached.
+        asked_next: Which of both it was asked after that; empty if none.
     """
 
     scenario: str
     name: str
     submits: int
     cancels: int
+    asked_next: str = ""
     weather: Weather = Weather.CALM
 
     @property
@@ -49,8 +51,8 @@ class Place:
         return self.scenario, self.weather
 
     @property
-    def asked(self) -> tuple[int, int]:
-        return self.submits, self.cancels
+    def asked(self) -> tuple[int, int, str]:
+        return self.submits, self.cancels, self.asked_next
 
     @property
     def digest(self) -> str:
@@ -107,11 +109,18 @@ class Case:
         faults.replace((*self.rules(), *faults.rules))
 
     def rules(self) -> tuple[Rule, ...]:
-        """Return what the exchange does with the order request under way at the place."""
+        """Return what the exchange does with the order request under way at the place.
+
+        In calm weather with the next order and with the next cancel, else only with what is next.
+        """
         if not self.fault.is_of_requests:
             return ()
         skips = {"submit": self.place.submits, "cancel": self.place.cancels}
-        return tuple(self._rule(operation, skip) for operation, skip in skips.items())
+        return tuple(
+            self._rule(operation, skip)
+            for operation, skip in skips.items()
+            if self.place.weather is Weather.CALM or operation == self.place.asked_next
+        )
 
     def _rule(self, operation: str, skip: int) -> Rule:
         effect, delay_ms = Effect.LOSE_REQUEST, 0

@@ -70,6 +70,11 @@ class Requests:
     def before(self, at_ns: int, operation: str) -> int:
         return sum(1 for when, what in self.asked if what == operation and when < at_ns)
 
+    def next(self, at_ns: int) -> str:
+        """Return which of an order and a cancel was asked for first from then on."""
+        later = (what for when, what in self.asked if when >= at_ns)
+        return next((what for what in later if what in {"submit", "cancel"}), "")
+
 
 class Story:
     """A scenario being played, over as many lives as it takes."""
@@ -276,6 +281,7 @@ async def record(scenario: Scenario, weather: Weather, folder: Path, tools: Tool
             name=name,
             submits=requests.before(int(at), "submit"),
             cancels=requests.before(int(at), "cancel"),
+            asked_next=requests.next(int(at)),
             weather=weather,
         )
         for at, name in lines

@@ -27,8 +27,16 @@ def place(
     scenario: str = "stopped-out",
     submits: int = 0,
     weather: Weather = Weather.CALM,
+    asked_next: str = "submit",
 ) -> Place:
-    return Place(scenario=scenario, name=name, submits=submits, cancels=0, weather=weather)
+    return Place(
+        scenario=scenario,
+        name=name,
+        submits=submits,
+        cancels=0,
+        asked_next=asked_next,
+        weather=weather,
+    )
 
 
 def traded(*client_ids: str) -> Exchange:
@@ -84,6 +92,13 @@ def test_a_fault_of_requests_hits_the_one_under_way_at_the_place() -> None:
     assert (submit.effect, submit.skip, submit.remaining) == (Effect.LOSE_REPLY, 2, 1)
     assert (cancel.operation, cancel.skip) == ("cancel", 0)
     assert Case(places=(place("a"),), fault=Fault.POWER_CUT).rules() == ()
+
+
+@pytest.mark.parametrize("operation", ["submit", "cancel"])
+def test_under_weather_of_its_own_one_request_goes_wrong_and_not_two(operation: str) -> None:
+    late = place("a", weather=Weather.LATE_ANSWERS, asked_next=operation)
+    rules = Case(places=(late,), fault=Fault.LATE_ACK).rules()
+    assert [rule.operation for rule in rules] == [operation]
 
 
 def test_a_sample_takes_every_fault_as_often_as_the_others_and_is_drawn_by_its_seed() -> None:

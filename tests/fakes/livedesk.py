@@ -162,6 +162,10 @@ class LiveDesk:
             await self.wall.advance(1)
             await self.do_what_is_due()
 
+    def next_due(self) -> datetime | None:
+        """Return when the machine's clock asks for something next."""
+        return self._scheduler.next_due()
+
     async def do_what_is_due(self) -> None:
         """Run the jobs of this instant; hand over what comes of them."""
         await self._scheduler.fire_due(self.wall.now())

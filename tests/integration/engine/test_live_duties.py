@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from engine.domain.events import OrderEnded, OrderRejected, StopMissing
@@ -24,6 +24,20 @@ async def entered(desk: LiveDesk) -> LiveDesk:
     await desk.bar()
     await desk.bar()
     return desk
+
+
+async def test_nothing_is_due_by_the_machine_s_clock_when_a_bar_closes() -> None:
+    desk = in_position(dead_man=DeadManTimer.SPARES_STOPS, settings=TIMED, exit_plan=STOP)
+    await entered(desk)
+    dues = set[datetime]()
+    while len(dues) < 90:
+        due = desk.next_due()
+        assert due is not None
+        dues.add(due)
+        await desk.wall.advance((due - desk.wall.now()).total_seconds())
+        await desk.do_what_is_due()
+    assert {due.microsecond for due in dues} == {500_000}
+    assert max(dues) - min(dues) >= timedelta(seconds=60)  # all but the hourly one had a turn
 
 
 async def test_an_entry_ends_when_its_time_is_up_though_no_bar_comes() -> None:

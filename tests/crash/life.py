@@ -37,7 +37,7 @@ def live(environ: Mapping[str, str], say_ready: Callable[[], None]) -> int:
             watch(loop, watcher)
         return loop
 
-    crowding: list[asyncio.Task[None]] = []
+    crowding: list[asyncio.Task[None]] = []  # kept here: the loop alone would let go of it
 
     def ready(engine: EngineService) -> None:
         if CROWDED in environ:

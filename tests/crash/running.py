@@ -27,7 +27,9 @@ async def recorded(names: Iterable[str], folder: Path, tools: Tools, *, jobs: in
     async def one(name: str, weather: Weather, number: int) -> list[Place]:
         async with turn:
             own = folder / f"record-{name}-{weather.value}-{number}"
-            return await record(SCENARIOS[name], weather, own, tools)
+            places = await record(SCENARIOS[name], weather, own, tools)
+        shutil.rmtree(own)
+        return places
 
     async with asyncio.TaskGroup() as group:
         tasks = [

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from engine.desk.state import Desk
@@ -142,8 +143,8 @@ class Judge:
 
     # --- when all is quiet -------------------------------------------------------------------
 
-    def unsettled(self) -> str:
-        """Return what still moves, "" when nothing does."""
+    def unsettled(self, since: datetime) -> str:
+        """Return what still moves, "" when nothing does and all was compared after `since`."""
         life = self._life()
         if life is None or not life.is_ready:
             return "the service is not ready"
@@ -151,6 +152,9 @@ class Judge:
             return "the streams are down"
         if life.desk.outside.wanted or life.desk.outside.looking_again:
             return "a comparison with the exchange is due, as after every start"
+        mark = self._tables.reconciliations.get(ACCOUNT_ID)
+        if mark is None or mark.at - timedelta(seconds=mark.seconds) < since:
+            return "what others did may not have been heard of: nothing was compared since"
         moving = [order for order in life.desk.orders.values() if order.state.is_in_flight]
         if moving:
             return f"in flight: {_described(moving[0])}"

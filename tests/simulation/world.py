@@ -3,13 +3,14 @@
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 
 from sandbox.exchange.core import Act, Exchange
 from sandbox.exchange.core.kinds import Wallet
 from tests.simulation import weather
 from tests.simulation.channel import Mailbox, ScriptedChannel, SendFate
-from tests.simulation.clocks import milliseconds
+from tests.simulation.clocks import instant, milliseconds
 from tests.simulation.draws import Draws
 from tests.simulation.journal import PROMPT, CommitFate, CrashJournal
 from tests.simulation.judge import Judge, Violation
@@ -304,6 +305,7 @@ class World:
         loop = self._loop
         rules = self._exchange.faults.rules
         was_calm, self._is_calm = self._is_calm, True
+        since = instant(loop.time())
         self._exchange.faults.clear()
         self._exchange.clock.clear()
         for market in self._exchange.markets:
@@ -315,7 +317,7 @@ class World:
         while loop.time() < deadline and not self._judge.violations:
             loop.run_until(loop.time() + _SETTLE_STEP)
             self._operator.answers_differences(adopt=True)
-            why = self._still_moving()
+            why = self._still_moving(since)
             if not why:
                 self._judge.compare()
                 self._log.write("calm", "everything was compared")
@@ -327,12 +329,12 @@ class World:
         self._exchange.faults.replace(rules)
         self._set_fuse()
 
-    def _still_moving(self) -> str:
+    def _still_moving(self, since: datetime) -> str:
         if self._operator.inbox:
             return f"no answer to {next(iter(self._operator.inbox))}"
         if self._disturbances.any_lasts(self._loop.time()):
             return "what a fault has done may not have been noticed yet, as a stream's silence"
-        return self._judge.unsettled()
+        return self._judge.unsettled(since)
 
     # --- the end -----------------------------------------------------------------------------
 

@@ -301,7 +301,10 @@ class SimulatedVenue:
         return filled
 
     def _may_arrive(self, order: Order) -> bool:
-        sent = order.ts_last + timedelta(milliseconds=self.wire.skew_ms)
+        left, born = order.ts_last, instant(self._born)
+        if order.ts_init < born:  # if an earlier life has sent it, then before this one began
+            left = min(left, born)
+        sent = left + timedelta(milliseconds=self.wire.skew_ms)
         shown = translate.moment(self.wire.shown_now())
         return shown < sent + _WINDOW + _MARGIN
 

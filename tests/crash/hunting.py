@@ -67,6 +67,8 @@ class Hunt:
     def met(self, aim: Aim, case: Case) -> None:
         """Note that a run met one of those it wanted."""
         self._left.pop(_key(case), None)
+        # a run that began before it was given up may come to it after all
+        self.given_up = [one for one in self.given_up if _key(one) != _key(case)]
         self._wait_again(aim)
 
     def missed(self, aim: Aim) -> None:

@@ -43,7 +43,7 @@ class Played:
     """How a run went.
 
     Attributes:
-        case: The one that was met, in the story it was met in; the one aimed at if none was.
+        case: The one that was met; the one aimed at if none was.
         reached: Whether the first life came to the place.
     """
 

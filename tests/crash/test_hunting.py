@@ -82,4 +82,5 @@ def test_what_side_by_side_runs_meet_in_any_order_is_met_or_given_up_once() -> N
             hunt.missed(aim)
     given_up = {(case.fault, case.place.name) for case in hunt.given_up}
     assert len(given_up) == len(hunt.given_up)
+    assert not met & given_up
     assert met | given_up == {(case.fault, case.place.name) for case in every}

@@ -119,6 +119,7 @@ class Requests:
                 watched,
                 weight=self._quirks.weight(method) if weight is None else weight,
                 urgency=urgency,
+                headers=lambda: wire.headers,
             )
         except self._caught as error:
             trouble, words = judge(error, wire, self._quirks, operation)

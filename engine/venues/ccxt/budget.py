@@ -213,6 +213,8 @@ class RateBudget:
 
     def observe(self, headers: Mapping[str, str]) -> None:
         """Take over the venue's own counts where they are higher than ours."""
+        if not headers:
+            return
         counts = {name.lower(): value for name, value in headers.items()}
         now = self._wall.monotonic()
         for window in self._windows:

@@ -21,7 +21,6 @@ class CcxtClient(Protocol):
     markets_by_id: Mapping[str, Sequence[JsonObject]] | None
     timeframes: Mapping[str, str]
     timeout: float
-    last_response_headers: Mapping[str, str] | None
 
     async def close(self) -> None: ...
     async def fetch_time(self) -> object: ...

@@ -83,8 +83,6 @@ class Gate:
 
     Args:
         judge: What an exception of a request says of its endpoint.
-        headers: Response headers of the request that returned or raised last: read in the very
-            step in which it did, before any other can.
         clock_wrong: Awaited after a refusal for our time stamp, before it is raised: the caller
             may then send again at once.
     """
@@ -96,7 +94,6 @@ class Gate:
         budget: RateBudget,
         draw: Draw,
         judge: Callable[[Exception], Verdict] | None = None,
-        headers: Callable[[], Mapping[str, str] | None] | None = None,
         clock_wrong: Callable[[], Awaitable[object]] | None = None,
         policy: GatePolicy | None = None,
     ) -> None:
@@ -104,7 +101,6 @@ class Gate:
         self._budget = budget
         self._draw = draw
         self._judge = judge or judged
-        self._headers = headers or (lambda: None)
         self._clock_wrong = clock_wrong
         self._policy = policy or GatePolicy()
         self._breakers: dict[str, Breaker] = {}
@@ -122,6 +118,7 @@ class Gate:
         *,
         weight: float,
         urgency: Urgency,
+        headers: Callable[[], Mapping[str, str]] = dict,
         timeout_seconds: float | None = None,
     ) -> T:
         """Send `request` when the budget allows and return its answer.
@@ -130,6 +127,7 @@ class Gate:
             endpoint: ccxt's unified method name, e.g. "create_order": breakers and the venue's
                 order limits go by it.
             weight: What the venue charges for it, in its own request weight.
+            headers: Of its answer, once it has returned or raised; {} while there is none.
             timeout_seconds: How long the answer may take; None: the gate's own for all.
 
         Raises:
@@ -144,27 +142,22 @@ class Gate:
         self._budget.spend(endpoint, weight)
         began = self._wall.monotonic()
         seconds = timeout_seconds or self._policy.timeout
-        headers: dict[str, str] = {}
         try:
-            sent = self._sent(request, headers)
-            answer = await within(self._wall, seconds, sent)
+            answer = await within(self._wall, seconds, request())
         except TimeoutError:
             breaker.failed("no answer in time")
             raise
         except Exception as exc:  # raised again: the breaker counts whatever it was
-            await self._raised(breaker, exc, began, headers)
+            self._budget.observe(headers())
+            await self._raised(breaker, exc, began, headers())
             raise
         except BaseException:  # cancelled: it proves nothing
             breaker.abandoned()
             raise
+        self._budget.observe(headers())
         self._answered(breaker, began)
         self._pause.reset()
         return answer
-
-    def observe(self, headers: Mapping[str, str] | None) -> None:
-        """Take over the venue's counts from an answer that did not come through this gate."""
-        if headers:
-            self._budget.observe(headers)
 
     def vitals(self) -> GateVitals:
         return GateVitals(
@@ -230,14 +223,6 @@ class Gate:
             f"({breaker.reason})",
             self._in(breaker.retry_in()),
         )
-
-    async def _sent(self, request: Callable[[], Awaitable[T]], headers: dict[str, str]) -> T:
-        """Send it and put the answer's headers in `headers`."""
-        try:
-            return await request()
-        finally:  # in the step in which it came: the next answer replaces them
-            headers.update(self._headers() or {})
-            self.observe(headers)
 
     async def _raised(
         self, breaker: Breaker, exc: Exception, began: float, headers: Mapping[str, str]

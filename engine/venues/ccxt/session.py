@@ -240,14 +240,13 @@ class Session:
         return found
 
     def _made_gate(self, draw: Draw) -> Gate:
-        settings, client = self.settings, self.client
-        pace = as_decimal(getattr(client, "rateLimit", None)) or _SLOWEST_PACE_MS
+        settings = self.settings
+        pace = as_decimal(getattr(self.client, "rateLimit", None)) or _SLOWEST_PACE_MS
         limits = limits_of(settings.exchange, str(settings.market), float(pace))
         return Gate(
             wall=self.wall,
             budget=RateBudget(limits, self.wall),
             draw=draw,
-            headers=lambda: client.last_response_headers,
             clock_wrong=self.skew.remeasure,
         )
 

@@ -144,8 +144,16 @@ async def test_a_query_that_would_fit_does_not_slip_past_an_exit_that_waits(
 async def test_retry_after_holds_everyone_back_for_that_long(
     wall: FakeWallClock, server: Server
 ) -> None:
-    gate = gate_of(wall, headers=lambda: {"Retry-After": "17"})
-    await fail(gate, server, 1, DDoSProtection("venue 429 Too Many Requests"))
+    gate = gate_of(wall)
+    server.fault = DDoSProtection("venue 429 Too Many Requests")
+    with pytest.raises(DDoSProtection):
+        await gate.call(
+            "create_order",
+            server.request(),
+            weight=1,
+            urgency=Urgency.ENTRY,
+            headers=lambda: {"Retry-After": "17"},
+        )
     server.fault = None
     with pytest.raises(GateClosed, match="pause"):
         await gate.call("create_order", server.request(), weight=1, urgency=Urgency.ENTRY)
@@ -176,8 +184,14 @@ async def test_a_refusal_that_names_no_time_holds_back_longer_each_time(
 async def test_the_venues_count_in_the_headers_closes_the_gate(
     wall: FakeWallClock, server: Server
 ) -> None:
-    gate = gate_of(wall, headers=lambda: {"used": "99"})
-    await gate.call("fetch_order", server.request(), weight=1, urgency=Urgency.QUERY)
+    gate = gate_of(wall)
+    await gate.call(
+        "fetch_order",
+        server.request(),
+        weight=1,
+        urgency=Urgency.QUERY,
+        headers=lambda: {"used": "99"},
+    )
     assert gate.vitals().budget_used == pytest.approx(0.99)
     with pytest.raises(GateClosed):
         await gate.call("create_order", server.request(), weight=1, urgency=Urgency.ENTRY)

@@ -29,7 +29,7 @@ class Counts(StrEnum):
     ORDERS = "orders"  # each order placed or amended as one
 
 
-ORDER_ENDPOINTS = frozenset({"create_order", "edit_order"})
+ORDER_ENDPOINTS = frozenset({"create_order", "create_order_ws", "edit_order"})
 
 # The part of each limit that the less urgent may use up: the rest is kept for exits and cancels.
 SHARES: Mapping[Urgency, float] = MappingProxyType(

@@ -18,9 +18,10 @@ from engine.venues.ccxt.backoff import Draw
 from engine.venues.ccxt.fields import Unreadable
 from engine.venues.ccxt.gate import Urgency
 from engine.venues.ccxt.session import Session
-from engine.venues.ccxt.streams.feed import AccountSide, Feed, Feeds, MarketSide
+from engine.venues.ccxt.streams.feed import AccountSide, Feed, Feeds, MarketSide, OrderSide
 from engine.venues.ccxt.streams.library import OrderBook, StreamClient
-from engine.venues.ccxt.streams.quirks import stream_quirks
+from engine.venues.ccxt.streams.orders import OrderClient, OrderLane
+from engine.venues.ccxt.streams.quirks import StreamQuirks, stream_quirks
 from engine.venues.ccxt.streams.tap import Tap
 from engine.venues.ccxt.troubles import Operation
 
@@ -35,6 +36,8 @@ class Streams:
     draw: Draw
     _market: MarketSide | None = field(default=None, init=False)
     _account: AccountSide | None = field(default=None, init=False)
+    _orders: OrderSide | None = field(default=None, init=False)
+    orders: OrderLane | None = field(default=None, init=False)  # of the feed that was made last
 
     async def market(self, series: Collection[Series], *, books: bool) -> Feed[MarketMessage]:
         return self._feeds().market(await self._market_side(), series, books=books)
@@ -43,10 +46,14 @@ class Streams:
         self, series: Collection[Series], access: Access, reader: AccountReader
     ) -> Feed[VenueMessage]:
         """Return bars and, where there is a key, the account's own messages."""
-        account = None
-        if self.session.settings.credentials is not None:
-            account = await self._account_side(access, reader)
-        return self._feeds().venue(await self._market_side(), account, series)
+        if self.session.settings.credentials is None:
+            return self._feeds().venue(await self._market_side(), None, series)
+        account = await self._account_side(access, reader)
+        feed = self._feeds().venue(await self._market_side(), account, series)
+        orders = await self._order_side()
+        if orders is not None:
+            self.orders = self._feeds().orders(feed, orders)
+        return feed
 
     def _feeds(self) -> Feeds:
         session = self.session
@@ -59,7 +66,7 @@ class Streams:
             self._market = MarketSide(
                 client=client,
                 tap=tap,
-                quirks=stream_quirks(session.settings.exchange, str(session.settings.market)),
+                quirks=self._quirks(),
                 last_bar=self._last_bar,
                 ask_book=self._ask_book,
                 venue_now=session.skew.venue_now,
@@ -74,12 +81,23 @@ class Streams:
             self._account = AccountSide(
                 client=client,
                 tap=tap,
-                quirks=stream_quirks(session.settings.exchange, str(session.settings.market)),
+                quirks=self._quirks(),
                 queries=_Queries(access, reader, session),
                 reader=access.parser,
                 venue_now=session.skew.venue_now,
             )
         return self._account
+
+    async def _order_side(self) -> OrderSide | None:
+        frames = self._quirks().orders
+        if self._orders is None and frames and frames.address(self.session.client.urls):
+            client, tap = await self._client()
+            self._orders = OrderSide(client=cast(OrderClient, client), tap=tap, frames=frames)
+        return self._orders
+
+    def _quirks(self) -> StreamQuirks:
+        settings = self.session.settings
+        return stream_quirks(settings.exchange, str(settings.market))
 
     async def _client(self) -> tuple[StreamClient, Tap]:
         session = self.session

@@ -1,6 +1,6 @@
 """Placing and cancelling: one order an id, whatever the wire does."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -13,9 +13,18 @@ from engine.venues.ccxt.asking import Failure
 from engine.venues.ccxt.fields import Unreadable, as_text
 from engine.venues.ccxt.gate import Urgency
 from engine.venues.ccxt.lookup import Lookup
-from engine.venues.ccxt.placing import described, placement, urgency_of
+from engine.venues.ccxt.placing import (
+    Placement,
+    described,
+    is_conditional,
+    placement,
+    urgency_of,
+)
 from engine.venues.ccxt.sending import Sendings
-from engine.venues.ccxt.troubles import Operation, Trouble
+from engine.venues.ccxt.streams.orders import OrderLane
+from engine.venues.ccxt.troubles import NOT_SENT, Operation, Trouble
+
+_Create = Callable[..., Awaitable[object]]
 
 
 @dataclass(slots=True)
@@ -24,12 +33,14 @@ class Submitter:
 
     Attributes:
         now: The venue's clock.
+        lane: The websocket that orders may leave over; None: there is none just now.
     """
 
     access: Access
     lookup: Lookup
     sendings: Sendings
     now: Callable[[], datetime]
+    lane: Callable[[], OrderLane | None]
 
     async def submit(
         self, order: Order, market: Mapping[str, object], *, hedged: bool
@@ -44,23 +55,8 @@ class Submitter:
             known = await self._known(order)
             if known is not None:
                 return known
-        client, requests = self.access.client, self.access.requests
-
-        async def request() -> object:
-            self.sendings.note(order.client_order_id)
-            params = {**placed.params, **self._deadline()}
-            return await client.create_order(
-                placed.symbol, placed.type, placed.side, placed.amount, placed.price, params
-            )
-
         try:
-            answer = await requests.tried(
-                Operation.SUBMIT,
-                "create_order",
-                request,
-                subject=described(order),
-                urgency=urgency_of(order),
-            )
+            answer = await self._answer(order, placed)
         except Failure as failure:
             if failure.trouble is Trouble.DUPLICATE:
                 return await self._there_already(order, failure)
@@ -68,6 +64,39 @@ class Submitter:
                 self.sendings.refused(order.client_order_id)
             raise failure.error from failure.__cause__
         return self._accepted(order, answer)
+
+    async def _answer(self, order: Order, placed: Placement) -> object:
+        """Send it over the websocket where that is open, else over REST: once, whatever happens.
+
+        What waits for a price goes over REST: exchanges keep such orders in services of their own.
+
+        Raises:
+            Failure: As of the way it was sent.
+        """
+        lane = self.lane()
+        if lane is not None and lane.is_open and not is_conditional(order):
+            try:
+                return await self._sent(order, placed, "create_order_ws", lane.create_order)
+            except Failure as failure:
+                if failure.trouble not in NOT_SENT:
+                    raise
+        return await self._sent(order, placed, "create_order", self.access.client.create_order)
+
+    async def _sent(self, order: Order, placed: Placement, method: str, create: _Create) -> object:
+        async def request() -> object:
+            self.sendings.note(order.client_order_id)
+            params = {**placed.params, **self._deadline()}
+            return await create(
+                placed.symbol, placed.type, placed.side, placed.amount, placed.price, params
+            )
+
+        return await self.access.requests.tried(
+            Operation.SUBMIT,
+            method,
+            request,
+            subject=described(order),
+            urgency=urgency_of(order),
+        )
 
     def _deadline(self) -> dict[str, object]:
         """Name the instant after which the venue is not to act upon what leaves now."""

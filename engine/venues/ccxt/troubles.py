@@ -61,6 +61,9 @@ class Trouble(StrEnum):
     UNKNOWN = "no usable answer came"
 
 
+# Nothing of it left this machine.
+NOT_SENT = frozenset({Trouble.HELD, Trouble.UNREACHABLE})
+
 T = Trouble
 
 # Every class of the library, by name; a test walks them all.

@@ -239,7 +239,9 @@ class CcxtVenue:
         lookup = Lookup(
             access, reader, self._sendings, Matches(), validity(session.settings, session.quirks)
         )
-        submitter = Submitter(access, lookup, self._sendings, session.skew.venue_now)
+        submitter = Submitter(
+            access, lookup, self._sendings, session.skew.venue_now, lambda: self._streams.orders
+        )
         auditor = Auditor(access, session.settings)
         return _Parts(access, reader, lookup, submitter, auditor)
 

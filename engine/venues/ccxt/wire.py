@@ -34,6 +34,21 @@ WIRE: ContextVar[Wire | None] = ContextVar("ccxt_wire", default=None)
 # Where one is set, no request of the task leaves before it returns.
 LEAVE: ContextVar[Callable[[], Awaitable[None]] | None] = ContextVar("ccxt_leave", default=None)
 
+
+async def cleared() -> None:
+    """Wait until this task's request may leave."""
+    leave = LEAVE.get()
+    if leave is not None:
+        await leave()
+
+
+def leaving() -> Wire:
+    """Note that this task's request is handed to the network now; return its note."""
+    wire = WIRE.get() or Wire()
+    wire.sent, wire.answered, wire.status, wire.text = True, False, None, ""
+    return wire
+
+
 _QUERY = re.compile(r"\?[^\s'\"]+")
 
 
@@ -53,12 +68,8 @@ def watch(client: object) -> None:
     async def noted_fetch(
         url: str, method: str = "GET", headers: object = None, body: object = None
     ) -> object:
-        leave = LEAVE.get()
-        if leave is not None:
-            await leave()
-        wire = WIRE.get()
-        if wire is not None:
-            wire.sent, wire.answered, wire.status, wire.text = True, False, None, ""
+        await cleared()
+        wire = leaving()
         try:
             answer = await fetch(url, method, headers, body)
         except Exception as error:  # raised again, whatever it was, without the signature
@@ -66,8 +77,7 @@ def watch(client: object) -> None:
                 _QUERY.sub("?...", part) if isinstance(part, str) else part for part in error.args
             )
             raise
-        if wire is not None:
-            wire.answered = True
+        wire.answered = True
         return answer
 
     def noted_answer(

@@ -16,6 +16,7 @@ _LONGEST = 160
 # The library's unified methods; an exchange's own are told by their purpose.
 _ENDPOINTS = {
     "create_order": "new orders",
+    "create_order_ws": "new orders over the websocket",
     "cancel_order": "cancels",
     "fetch_order": "a single order",
     "fetch_open_orders": "open orders",

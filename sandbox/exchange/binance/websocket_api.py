@@ -90,10 +90,19 @@ class WebsocketApi:
             {
                 "id": request_id,
                 "status": answer.status,
-                told: answer.body,
+                told: answer.body if answer.status == 200 else self._error(answer),
                 "rateLimits": limits,
             }
         )
+
+    def _error(self, answer: Answer) -> JsonObject:
+        """There are no headers: the error itself tells when to come again."""
+        error = as_object(answer.body)
+        seconds = answer.headers.get("Retry-After")
+        if seconds is not None:
+            now = self._part.shown_now()
+            error["data"] = {"serverTime": now, "retryAfter": now + int(seconds) * 1000}
+        return error
 
     def _tell(self, request_id: object, error: ApiError) -> None:
         self._socket.answer(self._envelope(request_id, Answer(error.status, error.to_json())))

@@ -17,9 +17,10 @@ from engine.venues.ccxt.streams.bars import BarLane
 from engine.venues.ccxt.streams.finality import finality
 from engine.venues.ccxt.streams.library import OrderBook, StreamClient
 from engine.venues.ccxt.streams.link import Link
+from engine.venues.ccxt.streams.orders import OrderClient, OrderLane
 from engine.venues.ccxt.streams.outbox import Outbox
 from engine.venues.ccxt.streams.prices import BookLane, TradeLane
-from engine.venues.ccxt.streams.quirks import StreamPolicy, StreamQuirks
+from engine.venues.ccxt.streams.quirks import OrderFrames, StreamPolicy, StreamQuirks
 from engine.venues.ccxt.streams.sources import AccountQueries, AccountReader
 from engine.venues.ccxt.streams.tap import Tap
 from engine.venues.ccxt.streams.tasks import ended
@@ -65,6 +66,19 @@ class AccountSide:
     venue_now: Callable[[], datetime]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderSide:
+    """Where orders leave, other than over REST.
+
+    Attributes:
+        client: With the key, and with sockets of its own. Its markets are loaded.
+    """
+
+    client: OrderClient
+    tap: Tap
+    frames: OrderFrames
+
+
 class Feed(Generic[M]):
     """Messages as an async iterator; the work begins with the first one asked for.
 
@@ -74,7 +88,7 @@ class Feed(Generic[M]):
     def __init__(self, *, name: str, outbox: Outbox, link: Link, taps: Collection[Tap]) -> None:
         self._name = name
         self._outbox = outbox
-        self._link = link
+        self.link = link
         self._taps = taps
         self._lanes: list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]] = []
         self._task: asyncio.Task[None] | None = None
@@ -85,12 +99,12 @@ class Feed(Generic[M]):
 
     @property
     def connected(self) -> bool:
-        return self._link.connected
+        return self.link.connected
 
     @property
     def trouble(self) -> str:
         """As `Link.trouble`."""
-        return self._link.trouble
+        return self.link.trouble
 
     @property
     def last_message_at(self) -> datetime | None:
@@ -173,6 +187,14 @@ class Feeds:
         around = self._around(market.tap, link)
         self._add_market(feed, market, series, outbox, around, books=False)
         return feed
+
+    def orders(self, feed: Feed[VenueMessage], side: OrderSide) -> OrderLane:
+        """Let orders leave over a websocket while `feed` runs."""
+        side.tap.attach(self._policy.order_ping)
+        around = self._around(side.tap, feed.link)
+        lane = OrderLane(client=side.client, frames=side.frames, around=around)
+        feed.add("orders", lane.run)
+        return lane
 
     def _add_market(
         self,

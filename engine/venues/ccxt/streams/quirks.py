@@ -4,8 +4,47 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from engine.venues.ccxt.fields import as_int, as_object, as_text
 from engine.venues.ccxt.streams.completing import Completion
 from engine.venues.ccxt.streams.frames import FrameMatch, KlineLayout, Slot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFrames:
+    """Orders over a websocket, and the answers to them.
+
+    Attributes:
+        path: Of its address, in the library's `urls["api"]["ws"]`.
+        id, status, error: Where an answer has them.
+        taken: The status of an order that was taken.
+        told_at, retry_at: Where the error of too many requests tells its time and when to come
+            again, both in milliseconds.
+    """
+
+    path: tuple[str, ...]
+    id: str
+    status: str
+    error: str
+    taken: int
+    told_at: tuple[str, ...]
+    retry_at: tuple[str, ...]
+
+    def address(self, urls: Mapping[str, object]) -> str:
+        """Return the address; "" where the environment has none."""
+        return as_text(_inside(urls, ("api", "ws", *self.path)))
+
+    def headers(self, error: Mapping[str, object]) -> Mapping[str, str]:
+        """Return what an error tells as the header of an HTTP answer would."""
+        told, retry = as_int(_inside(error, self.told_at)), as_int(_inside(error, self.retry_at))
+        if told is None or retry is None:
+            return {}
+        return {"Retry-After": f"{max(retry - told, 0) / 1000:g}"}
+
+
+def _inside(found: object, path: tuple[str, ...]) -> object:
+    for key in path:
+        found = as_object(found).get(key)
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +65,7 @@ class StreamQuirks:
         depth: Levels of a book that are asked for.
         completions: Rows of the account's frames that leave out what an earlier one told.
         float_books: The library's methods that put levels into a book and can't sort text.
+        orders: Orders are taken over a websocket. None: over REST alone.
     """
 
     klines: KlineLayout | None = None
@@ -37,6 +77,7 @@ class StreamQuirks:
     depth: int | None = None
     completions: tuple[Completion, ...] = ()
     float_books: tuple[str, ...] = ()
+    orders: OrderFrames | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +104,8 @@ class StreamPolicy:
         flows: Transfers, funding and interest are asked for so often.
         first_pause, longest_pause: Between two dials.
         keep_alive: Between two pings, where the exchange has no rule of its own.
+        order_ping: The same on the connection that orders leave over,
+        order_proof: which they do while anything came over it in so long a time.
         levels: Best levels of a book that are handed on.
         per_watch: Markets that are subscribed together, on one connection.
     """
@@ -86,6 +129,8 @@ class StreamPolicy:
     first_pause: float = 0.25
     longest_pause: float = 10.0
     keep_alive: float = 10.0
+    order_ping: float = 2.0
+    order_proof: float = 5.0
     levels: int = 20
     per_watch: int = 100
 
@@ -158,15 +203,35 @@ _BINANCE_ENDED = (
         values=frozenset({"eventStreamTerminated", "listenKeyExpired", "serverShutdown"}),
     ),
 )
+
+
+def _binance_orders(market: str) -> OrderFrames:
+    """https://developers.binance.com/docs/binance-spot-api-docs/websocket-api/response-format"""
+    return OrderFrames(
+        path=("ws-api", market),
+        id="id",
+        status="status",
+        error="error",
+        taken=200,
+        told_at=("data", "serverTime"),
+        retry_at=("data", "retryAfter"),
+    )
+
+
 _BINANCE = StreamQuirks(
     klines=_BINANCE_KLINES,
     session_ended=_BINANCE_ENDED,
     money_moved=_BINANCE_MONEY,
     sessions=("linear",),
     depth=100,
+    orders=_binance_orders("linear"),
 )
 # https://developers.binance.com/docs/binance-spot-api-docs/websocket-api/user-data-stream-requests
-_BINANCE_SPOT = replace(_BINANCE, subscribed=(FrameMatch(path=("result", "subscriptionId")),))
+_BINANCE_SPOT = replace(
+    _BINANCE,
+    subscribed=(FrameMatch(path=("result", "subscriptionId")),),
+    orders=_binance_orders("spot"),
+)
 # https://docs.kraken.com/exchange/api-reference/spot-websocket-v2/executions
 _KRAKEN = StreamQuirks(
     depth=100,

@@ -34,6 +34,7 @@ class OrderSocket(Socket, Protocol):
     futures: MutableMapping[str, object]
 
     def closed(self) -> bool: ...
+    async def send(self, message: str) -> None: ...
 
 
 class OrderClient(Protocol):
@@ -90,7 +91,7 @@ class OrderLane:
         """Keep the connection open until cancelled."""
         tap = self._around.tap
         tap.on_connection(self._connected)
-        self._client.watch = self._watched
+        self._client.watch = self._sent
         try:
             await watched(
                 [(_PART, self._life)], self._heard, self._around, early=True, broke=self._broke
@@ -138,32 +139,36 @@ class OrderLane:
 
     # --- one order ----------------------------------------------------------------------------
 
-    def _watched(
-        self, url: str, name: str, message: object = None, *more: object
-    ) -> Awaitable[object]:
-        """The library comes here when it has made and signed an order."""
-        return self._sent(url, name, message, *more)
+    async def _sent(
+        self, url: str, name: str, message: object, subscribed: str, reader: object
+    ) -> object:
+        """The library comes here when it has made and signed an order.
 
-    async def _sent(self, url: str, name: str, message: object, *more: object) -> object:
+        It would dial, and send a few turns of the loop later: here the order leaves at once, over
+        the connection that is open.
+        """
+        text = msgspec.json.encode(message).decode()
         await cleared()
-        if not self.is_open:
+        socket = self._client.clients.get(url)
+        if socket is None or not self.is_open:
             raise NotOpen("the websocket for orders is not open")
         self._asked[name] = leaving()
+        answer = socket.future(name)
+        socket.subscriptions[subscribed] = reader
         try:
-            return await self._watch(url, name, message, *more)
+            await socket.send(text)
+            return await answer
         except asyncio.CancelledError:
             self._doubted = True  # it was not answered in time
             raise
         finally:
-            self._forget(name)
+            del self._asked[name]
+            self._forget(socket, name)
 
-    def _forget(self, name: str) -> None:
+    def _forget(self, socket: OrderSocket, name: str) -> None:
         """Drop what the library keeps of every request for ever."""
-        del self._asked[name]
-        socket = self._client.clients.get(self._url)
-        if socket is not None:
-            socket.subscriptions.pop(name, None)
-            socket.futures.pop(name, None)
+        socket.subscriptions.pop(name, None)
+        socket.futures.pop(name, None)
         if self._doubted and not self._asked:
             self._around.tap.cut("an order was not answered")
 

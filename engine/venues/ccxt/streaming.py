@@ -91,8 +91,9 @@ class Streams:
     async def _order_side(self) -> OrderSide | None:
         frames = self._quirks().orders
         if self._orders is None and frames and frames.address(self.session.client.urls):
-            client, tap = await self._client()
-            self._orders = OrderSide(client=cast(OrderClient, client), tap=tap, frames=frames)
+            made, tap = await self._client()
+            client = cast(OrderClient, made)
+            self._orders = OrderSide(client=client, dial=client.watch, tap=tap, frames=frames)
         return self._orders
 
     def _quirks(self) -> StreamQuirks:

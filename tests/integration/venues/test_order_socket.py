@@ -269,3 +269,15 @@ async def test_nothing_is_kept_of_orders_that_were_answered(desk: Desk) -> None:
     for _ in range(5):
         await desk.venue.submit_order(desk.resting())
     assert (set(socket.subscriptions), set(socket.futures)) == before
+
+
+async def test_after_the_feed_has_ended_nothing_leaves_over_the_websocket(desk: Desk) -> None:
+    placed = desk.resting()
+    with desk.venue.preparation() as prepare:
+        prepare([placed])
+        await desk.world.moment()  # it was to leave over the websocket
+        await desk.venue._feed.close()
+        report = await desk.venue.submit_order(placed)
+    assert report.state is OrderState.ACKNOWLEDGED
+    assert len(desk.over_rest) == 1
+    assert desk.placed(placed) == 1

@@ -17,7 +17,7 @@ from engine.venues.ccxt.streams.bars import BarLane
 from engine.venues.ccxt.streams.finality import finality
 from engine.venues.ccxt.streams.library import OrderBook, StreamClient
 from engine.venues.ccxt.streams.link import Link
-from engine.venues.ccxt.streams.orders import OrderClient, OrderLane
+from engine.venues.ccxt.streams.orders import Dial, OrderClient, OrderLane
 from engine.venues.ccxt.streams.outbox import Outbox
 from engine.venues.ccxt.streams.prices import BookLane, TradeLane
 from engine.venues.ccxt.streams.quirks import OrderFrames, StreamPolicy, StreamQuirks
@@ -72,9 +72,11 @@ class OrderSide:
 
     Attributes:
         client: With the key, and with sockets of its own. Its markets are loaded.
+        dial: Its own `watch`.
     """
 
     client: OrderClient
+    dial: Dial
     tap: Tap
     frames: OrderFrames
 
@@ -192,7 +194,7 @@ class Feeds:
         """Let orders leave over a websocket while `feed` runs."""
         side.tap.attach(self._policy.order_ping)
         around = self._around(side.tap, feed.link)
-        lane = OrderLane(client=side.client, frames=side.frames, around=around)
+        lane = OrderLane(client=side.client, dial=side.dial, frames=side.frames, around=around)
         feed.add("orders", lane.run)
         return lane
 

@@ -37,12 +37,15 @@ class OrderSocket(Socket, Protocol):
     async def send(self, message: str) -> None: ...
 
 
+Dial = Callable[..., Awaitable[object]]
+
+
 class OrderClient(Protocol):
     """The client of a lane: it sends orders over its websocket, and nothing else."""
 
     clients: Mapping[str, OrderSocket]
     urls: Mapping[str, object]
-    watch: Callable[..., Awaitable[object]]
+    watch: Dial
 
     async def create_order_ws(
         self,
@@ -64,19 +67,24 @@ class OrderLane:
 
     Args:
         client: With the key, and with sockets of its own. Its markets are loaded.
+        dial: The client's own `watch`: what the library sends by that name goes through the lane
+            that was made last, for good.
         frames: Where it connects to, and how answers look.
         around: Its tap must be the client's.
     """
 
-    def __init__(self, *, client: OrderClient, frames: OrderFrames, around: Surroundings) -> None:
+    def __init__(
+        self, *, client: OrderClient, dial: Dial, frames: OrderFrames, around: Surroundings
+    ) -> None:
         self._client = client
+        self._dial = dial
         self._frames = frames
         self._around = around
         self._url = frames.address(client.urls)
         self._asked: dict[str, Wire] = {}
         self._proved_at: float | None = None
         self._doubted = False
-        self._watch = client.watch
+        client.watch = self._sent
 
     @property
     def is_open(self) -> bool:
@@ -91,14 +99,13 @@ class OrderLane:
         """Keep the connection open until cancelled."""
         tap = self._around.tap
         tap.on_connection(self._connected)
-        self._client.watch = self._sent
         try:
             await watched(
                 [(_PART, self._life)], self._heard, self._around, early=True, broke=self._broke
             )
         finally:
             tap.ignore_connections(self._connected)
-            self._client.watch, self._proved_at = self._watch, None
+            self._proved_at = None
 
     async def create_order(
         self,
@@ -119,7 +126,7 @@ class OrderLane:
     # --- the connection -----------------------------------------------------------------------
 
     async def _life(self) -> object:
-        return await self._watch(self._url, _LIFE)
+        return await self._dial(self._url, _LIFE)
 
     def _connected(self) -> None:
         """Take whatever comes over the new connection, a pong as well, for a sign of life."""

@@ -113,6 +113,13 @@ async def test_an_order_that_waits_for_a_price_leaves_over_rest(desk: Desk) -> N
     assert len(desk.over_rest) == 1
 
 
+async def test_the_connection_is_kept_for_as_long_as_it_works(desk: Desk) -> None:
+    socket = desk.lane._client.clients[desk.lane._url]
+    await desk.world.move(100)
+    await desk.world.until(lambda: desk.lane.is_open)
+    assert desk.lane._client.clients[desk.lane._url] is socket
+
+
 async def test_a_connection_that_gave_no_sign_of_life_lately_is_not_used(desk: Desk) -> None:
     await desk.world.wall.advance(6)
     assert not desk.lane.is_open

@@ -126,7 +126,9 @@ class OrderLane:
     # --- the connection -----------------------------------------------------------------------
 
     async def _life(self) -> object:
-        return await self._dial(self._url, _LIFE)
+        # Whoever waits looks up now and then: a promise that ended with that would be kept as it
+        # is by the library, and taken for the end of the connection.
+        return await asyncio.shield(asyncio.ensure_future(self._dial(self._url, _LIFE)))
 
     def _connected(self) -> None:
         """Take whatever comes over the new connection, a pong as well, for a sign of life."""

@@ -50,7 +50,7 @@ class Streams:
             return self._feeds().venue(await self._market_side(), None, series)
         account = await self._account_side(access, reader)
         feed = self._feeds().venue(await self._market_side(), account, series)
-        orders = await self._order_side()
+        orders = self._order_side()
         if orders is not None:
             self.orders = self._feeds().orders(feed, orders)
         return feed
@@ -88,23 +88,27 @@ class Streams:
             )
         return self._account
 
-    async def _order_side(self) -> OrderSide | None:
+    def _order_side(self) -> OrderSide | None:
         frames = self._quirks().orders
-        if self._orders is None and frames and frames.address(self.session.client.urls):
-            made, tap = await self._client()
-            client = cast(OrderClient, made)
+        session = self.session
+        if self._orders is None and frames and frames.address(session.client.urls):
+            # Its sockets are free: what is streamed comes to other clients.
+            client = cast(OrderClient, session.client)
+            tap = self._tap(cast(StreamClient, client))
             self._orders = OrderSide(client=client, dial=client.watch, tap=tap, frames=frames)
         return self._orders
+
+    def _tap(self, client: StreamClient) -> Tap:
+        session = self.session
+        return Tap(client, wall=session.wall, faults=(session.connection.library_error,))
 
     def _quirks(self) -> StreamQuirks:
         settings = self.session.settings
         return stream_quirks(settings.exchange, str(settings.market))
 
     async def _client(self) -> tuple[StreamClient, Tap]:
-        session = self.session
-        client = cast(StreamClient, await session.another_client())
-        tap = Tap(client, wall=session.wall, faults=(session.connection.library_error,))
-        return client, tap
+        client = cast(StreamClient, await self.session.another_client())
+        return client, self._tap(client)
 
     async def _last_bar(
         self, instrument_id: InstrumentId, timeframe: Timeframe, before: datetime

@@ -71,7 +71,7 @@ class OrderSide:
     """Where orders leave, other than over REST.
 
     Attributes:
-        client: With the key, and with sockets of its own. Its markets are loaded.
+        client: With the key; nothing else comes over its sockets. Its markets are loaded.
         dial: Its own `watch`.
     """
 

@@ -66,7 +66,7 @@ class OrderLane:
     """Keeps the connection, and sends orders over it.
 
     Args:
-        client: With the key, and with sockets of its own. Its markets are loaded.
+        client: With the key; nothing else comes over its sockets. Its markets are loaded.
         dial: The client's own `watch`: what the library sends by that name goes through the lane
             that was made last, for good.
         frames: Where it connects to, and how answers look.

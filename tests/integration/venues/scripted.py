@@ -18,6 +18,10 @@ from tests.fakes.exchange import ACCOUNT, KEY, SECRET, ScriptedVenue, scripted_e
 from tests.fakes.markets import order
 
 SYMBOLS = {MarketKind.SPOT: "BTC/USDT", MarketKind.LINEAR: "BTC/USDT:USDT"}
+# What may befall a submit: it was acted upon, or not, and nobody said so; or it was refused.
+ACTED = [Effect.LOSE_REPLY, Effect.SERVER_ERROR_ACTED, Effect.TIMEOUT_ACTED, Effect.GARBLED_REPLY]
+NOT_ACTED = [Effect.LOSE_REQUEST, Effect.SERVER_ERROR, Effect.TIMEOUT]
+REFUSED = [Effect.RATE_LIMITED, Effect.BANNED, Effect.CLOCK_REFUSED]
 OWN_NAMES = {MarketKind.SPOT: "BTCUSDT", MarketKind.LINEAR: "BTCUSDT-PERP"}
 
 

@@ -18,11 +18,7 @@ from engine.errors import (
 from engine.venues.ccxt.settings import MarketKind
 from sandbox.exchange.core import Effect
 from tests.fakes.exchange import KEY, SECRET
-from tests.integration.venues.scripted import Trading, trading
-
-ACTED = [Effect.LOSE_REPLY, Effect.SERVER_ERROR_ACTED, Effect.TIMEOUT_ACTED, Effect.GARBLED_REPLY]
-NOT_ACTED = [Effect.LOSE_REQUEST, Effect.SERVER_ERROR, Effect.TIMEOUT]
-REFUSED = [Effect.RATE_LIMITED, Effect.BANNED, Effect.CLOCK_REFUSED]
+from tests.integration.venues.scripted import ACTED, NOT_ACTED, REFUSED, Trading, trading
 
 
 @pytest.fixture(params=list(MarketKind))

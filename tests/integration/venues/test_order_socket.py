@@ -19,12 +19,9 @@ from engine.venues.ccxt.streams.orders import OrderLane
 from sandbox.exchange.core import Act, Effect, Rule
 from tests.fakes.exchange import ACCOUNT
 from tests.fakes.markets import order
+from tests.integration.venues.scripted import ACTED, NOT_ACTED, REFUSED, SYMBOLS
 from tests.integration.venues.streamed import Streamed, streamed
 
-SYMBOLS = {MarketKind.SPOT: "BTC/USDT", MarketKind.LINEAR: "BTC/USDT:USDT"}
-ACTED = [Effect.LOSE_REPLY, Effect.SERVER_ERROR_ACTED, Effect.TIMEOUT_ACTED, Effect.GARBLED_REPLY]
-NOT_ACTED = [Effect.LOSE_REQUEST, Effect.SERVER_ERROR, Effect.TIMEOUT]
-REFUSED = [Effect.RATE_LIMITED, Effect.BANNED, Effect.CLOCK_REFUSED]
 PAST_THE_WINDOW_S = 10  # by then a request can no longer arrive
 
 

@@ -46,16 +46,7 @@ class OrderClient(Protocol):
     clients: Mapping[str, OrderSocket]
     urls: Mapping[str, object]
     watch: Dial
-
-    async def create_order_ws(
-        self,
-        symbol: str,
-        type: str,
-        side: str,
-        amount: object,
-        price: object = ...,
-        params: JsonObject = ...,
-    ) -> JsonObject: ...
+    create_order_ws: Callable[..., Awaitable[JsonObject]]
 
 
 class NotOpen(ConnectionError):
@@ -107,21 +98,13 @@ class OrderLane:
             tap.ignore_connections(self._connected)
             self._proved_at = None
 
-    async def create_order(
-        self,
-        symbol: str,
-        type: str,
-        side: str,
-        amount: object,
-        price: object,
-        params: JsonObject,
-    ) -> JsonObject:
-        """Send an order; what it returns and raises is the library's, as of its `create_order`.
+    async def create_order(self, *given: object) -> JsonObject:
+        """As the library's `create_order`: what it is given, returns and raises.
 
         Raises:
             NotOpen: Nothing was sent, also when the connection went while it was made ready.
         """
-        return await self._client.create_order_ws(symbol, type, side, amount, price, params)
+        return await self._client.create_order_ws(*given)
 
     # --- the connection -----------------------------------------------------------------------
 

@@ -341,6 +341,18 @@ def test_after_a_break_each_book_waits_for_its_next_message(floor):
     assert dealt(floor.shows()) == [("1", "101")]
 
 
+def test_last_price_of_a_book_that_lost_a_side_outlives_a_restart(floor):
+    floor.book.take_dirty()
+    floor.shows()
+    assert floor.market.notes() is None  # the next life is shown the same
+    floor.shows(asks=[])
+    again = Floor()
+    again.market.restore(floor.market.notes())
+    assert again.book.marks[BTC] == 100
+    floor.shows(bids=[("98", "1")], asks=[])
+    assert floor.market.notes() is None
+
+
 # --- bars as proof -----------------------------------------------------------------------------
 
 

@@ -104,9 +104,11 @@ class CatchingUp:
         asked = (
             None if everything or self._is_full_due(at) else self._hinted(known.values(), theirs)
         )
-        fills = await venue.fills_since(self._since(asked), asked)
         mark = desk.outside.mark
-        flows = await venue.flows_since(None if mark is None else mark.through - _FLOWS_OVERLAP)
+        fills, flows = await asyncio.gather(
+            venue.fills_since(self._since(asked), asked),
+            venue.flows_since(None if mark is None else mark.through - _FLOWS_OVERLAP),
+        )
         self._looks += 1
         return Snapshot(at=at, known=known, theirs=theirs, asked=asked, fills=fills, flows=flows)
 

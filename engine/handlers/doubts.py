@@ -31,6 +31,7 @@ from engine.handlers.protection import Protection
 
 _LOOK_AGAIN_SECONDS = 1.0
 _EXIT_WAIT = timedelta(seconds=1)  # what protects or closes a position is not waited on for long
+_CANCEL_SECONDS = 0.5  # most are answered by then; a follower that need not wait leaves after it
 
 
 class Doubts:
@@ -133,8 +134,7 @@ class Doubts:
             case _ if order.purpose is OrderPurpose.ENTRY or self._is_replaced(order):
                 return
             case _:
-                if await self._take_back(order):
-                    await self._place_anew(order)
+                await self._replace(order)
 
     def _is_replaced(self, order: Order) -> bool:
         """Tell whether another one has taken its place: only the venue's proof is waited for."""
@@ -147,6 +147,21 @@ class Doubts:
         desk = self._desk
         run = next((run for run in desk.runs.values() if run.book_id == order.book_id), None)
         return desk.trading_state is TradingState.HALTED or (run is not None and not run.may_enter)
+
+    async def _replace(self, order: Order) -> None:
+        """Take an exit back and place it anew, also where the cancel's answer is late.
+
+        Its follower does not rest on that answer: it is placed only where the venue itself keeps
+        both from closing more than the position.
+        """
+        answer = asyncio.create_task(self._take_back(order))
+        try:
+            await asyncio.wait({answer}, timeout=_CANCEL_SECONDS)
+            if not answer.done() or answer.result():
+                await self._place_anew(order)
+            await answer
+        finally:
+            answer.cancel()
 
     async def _take_back(self, order: Order) -> bool:
         """Ask for an exit's cancel by its id; True when the venue has answered in any way."""

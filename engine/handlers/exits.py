@@ -45,8 +45,8 @@ class Exits:
         restore: Brings the protective orders of a position in line with its plan.
 
     Attributes:
-        taken_back: Exits in doubt whose cancel the venue has answered, where it keeps both such a
-            one and its follower from being filled: they protect nothing and are in nobody's way.
+        taken_back: Exits in doubt whose cancel was asked for, where the venue keeps both such a one
+            and its follower from being filled: they protect nothing and are in nobody's way.
     """
 
     def __init__(
@@ -243,7 +243,7 @@ class Exits:
         ]
 
     def is_taken_back(self, order: Order) -> bool:
-        """Tell whether an exit in doubt was cancelled: one that turns up after all counts again."""
+        """Tell whether an exit in doubt is not counted on: one that turns up after all is again."""
         return order.state is OrderState.UNKNOWN and order.client_order_id in self.taken_back
 
     async def hear(self, orders: Sequence[Order]) -> None:

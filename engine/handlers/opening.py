@@ -6,10 +6,11 @@ from decimal import Decimal
 
 from engine.desk.outside import OPENING
 from engine.desk.state import Changes, Desk
+from engine.domain.bars import Timeframe
 from engine.domain.booking import deposit_entry, found_position_entry
 from engine.domain.differences import ReconciliationMark
 from engine.domain.entries import LedgerEntry, in_canonical_order
-from engine.domain.ids import AssetId
+from engine.domain.ids import AssetId, InstrumentId
 from engine.domain.instruments import InstrumentKind
 from engine.domain.money import ZERO, exact
 from engine.domain.orders import Order, OrderState
@@ -17,7 +18,10 @@ from engine.domain.rates import Mark
 from engine.domain.records import ServiceMark
 from engine.domain.runs import Run, RunState
 from engine.handlers.telling import told_before
+from engine.handlers.together import together
 from engine.ports import UnitOfWork, VenuePosition
+
+_AT_A_TIME = 10  # questions; the venue's own budget paces them
 
 
 class Opening:
@@ -81,11 +85,17 @@ class Opening:
         """Price what is held by the newest bar before now."""
         desk = self._desk
         frames = {i: run.timeframe for run in desk.runs.values() for i in run.instrument_ids}
-        for instrument_id, frame in frames.items():
-            bars = await desk.venue.history(instrument_id, frame, before=desk.clock.now(), limit=1)
-            if len(bars):
-                bar = bars.bar(-1)
-                desk.marks[instrument_id] = Mark(bar.close, bar.end)
+        traded = list(frames.items())
+        for start in range(0, len(traded), _AT_A_TIME):
+            await together(desk, self._price, traded[start : start + _AT_A_TIME])
+
+    async def _price(self, traded: tuple[InstrumentId, Timeframe]) -> None:
+        desk = self._desk
+        instrument_id, frame = traded
+        bars = await desk.venue.history(instrument_id, frame, before=desk.clock.now(), limit=1)
+        if len(bars):
+            bar = bars.bar(-1)
+            desk.marks[instrument_id] = Mark(bar.close, bar.end)
 
     async def open_account(self) -> None:
         """Book what the venue holds when the account is first seen: positions and deposits.

@@ -233,6 +233,8 @@ class Protection:
         self._orders.passed.discard(order.client_order_id)
         if price is not None and trigger is not None:
             passed = passed or (price - trigger) * order.side.sign >= ZERO
+        if not passed and any(map(self.exits.is_taken_back, desk.protective_orders(key))):
+            return  # the one that it follows may be there after all, and lock what this one is for
         self._refusals[key] += 1
         plan = desk.plans.get(key)
         if plan is None or key in self._answering:

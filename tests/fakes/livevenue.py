@@ -113,6 +113,7 @@ class Script:
     submits: list[Answer] = field(default_factory=list)
     meanwhile: list[Callable[[], Awaitable[object]]] = field(default_factory=list)  # each: a submit
     cancels: list[Answer] = field(default_factory=list)
+    slowly: list[Callable[[], Awaitable[object]]] = field(default_factory=list)  # each: a cancel
     reads_fail: bool = False
     lists_fail: bool = False  # every read but the audit, as with a key that nothing works with
     proof_waits: bool = False  # the window in which a request may arrive is open
@@ -223,6 +224,8 @@ class LiveVenue:
         return self._report(self._accept(order))
 
     async def cancel_order(self, order: Order) -> None:
+        if self.script.slowly:
+            await self.script.slowly.pop(0)()
         answer = self.script.cancels.pop(0) if self.script.cancels else Answer.OK
         if answer is Answer.DEFERRED:
             raise RequestRefused("too many requests")

@@ -1,5 +1,6 @@
 """Money that moves without an order, from the lists that an exchange keeps of it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -66,9 +67,13 @@ class FlowReader:
     async def since(self, since: datetime | None, now: datetime) -> tuple[AccountFlow, ...]:
         """Return the flows with ts_event >= since (None: of 30 days), oldest first."""
         begin = now - _FIRST_LOOK_BACK if since is None else since
+        sources = self._quirks.flows
+        found = await asyncio.gather(
+            *(self._rows(source, begin - _PENDING_AT_MOST, now) for source in sources)
+        )
         flows: dict[str, AccountFlow] = {}
-        for source in self._quirks.flows:
-            for row in await self._rows(source, begin - _PENDING_AT_MOST, now):
+        for source, rows in zip(sources, found, strict=True):
+            for row in rows:
                 flow = flow_of(row, source, self._parser)
                 if flow is not None and flow.ts_event >= begin:
                     flows[flow.flow_id] = flow

@@ -1,6 +1,9 @@
 """Answers of a live venue that were lost: nothing is sent twice, and exits are not waited on."""
 
+import asyncio
+from collections.abc import Coroutine
 from decimal import Decimal
+from random import Random
 
 import pytest
 
@@ -15,6 +18,7 @@ from tests.fakes.clocks import START
 from tests.fakes.engines import spot
 from tests.fakes.livedesk import COIN, MINUTE, USDT, LiveDesk, in_position, perpetual
 from tests.fakes.livevenue import Answer
+from tests.simulation.loop import DeterministicLoop
 
 D = Decimal
 STOP = ExitPlan(stop=D("0.05"))
@@ -30,6 +34,11 @@ def once(desk: LiveDesk) -> bool:
 def working(desk: LiveDesk, purpose: OrderPurpose) -> list[Decimal]:
     orders = desk.desk.orders.values()
     return [o.leaves_quantity for o in orders if o.is_working and o.purpose is purpose]
+
+
+def on_virtual_time(story: Coroutine[None, None, None]) -> None:
+    """Play it on a loop whose time passes by itself: what is slow in it costs nothing."""
+    DeterministicLoop(Random(1)).run_until_complete(story)
 
 
 async def entered(desk: LiveDesk) -> LiveDesk:
@@ -148,6 +157,60 @@ async def test_a_stop_in_doubt_is_replaced_within_seconds(
     assert working(desk, OrderPurpose.STOP) == [10]  # ... and is taken away
     assert len([r for r in desk.venue.orders.values() if r.is_open]) == 1
     assert once(desk)
+
+
+@KINDS
+def test_a_stop_in_doubt_is_replaced_though_its_cancel_is_not_answered(
+    instrument: Instrument,
+) -> None:
+    async def story() -> None:
+        desk = in_position(instrument, exit_plan=STOP)
+        desk.venue.script.submits = [Answer.OK, Answer.DROPPED]
+        desk.venue.script.proof_waits = True
+        rested: list[list[Decimal]] = []
+
+        async def slowly() -> None:
+            await asyncio.sleep(3)
+            rested.append(working(desk, OrderPurpose.STOP))
+
+        desk.venue.script.slowly = [slowly]
+        await entered(desk)
+        await desk.seconds(1)
+        assert rested == [[10]]
+        assert once(desk)
+
+    on_virtual_time(story())
+
+
+@KINDS
+def test_a_stop_that_turns_up_under_its_cancel_is_placed_once_more(instrument: Instrument) -> None:
+    """Its follower finds all locked; the cancel that was on its way then takes it away."""
+
+    async def story() -> None:
+        desk = in_position(instrument, exit_plan=STOP)
+        desk.venue.script.submits = [Answer.OK, Answer.LATE]
+        desk.venue.script.proof_waits = True
+
+        async def slowly() -> None:
+            await asyncio.sleep(0.25)
+            desk.venue.arrive()
+            desk.venue.outbox.clear()  # nor does the stream tell of it
+            await asyncio.sleep(3)
+            for _ in range(8):
+                await desk.wall.advance(1)
+                await desk.service._watch(desk.wall.now())
+
+        desk.venue.script.slowly = [slowly]
+        await entered(desk)
+        await desk.seconds(3)
+        sent = [desk.desk.find_order(name).purpose for name in desk.venue.submitted]
+        assert sent[0] is OrderPurpose.ENTRY
+        assert set(sent[1:]) == {OrderPurpose.STOP}  # refused often, yet not left at the market
+        assert working(desk, OrderPurpose.STOP) == [10]
+        assert len([r for r in desk.venue.orders.values() if r.is_open]) == 1
+        assert once(desk)
+
+    on_virtual_time(story())
 
 
 async def test_a_stop_that_turns_up_after_its_position_was_closed_is_taken_away() -> None:

@@ -18,6 +18,7 @@ from tests.fakes.clocks import START
 from tests.fakes.engines import spot
 from tests.fakes.livedesk import COIN, MINUTE, USDT, LiveDesk, in_position, perpetual
 from tests.fakes.livevenue import Answer
+from tests.simulation.clocks import VirtualClock
 from tests.simulation.loop import DeterministicLoop
 
 D = Decimal
@@ -39,6 +40,11 @@ def working(desk: LiveDesk, purpose: OrderPurpose) -> list[Decimal]:
 def on_virtual_time(story: Coroutine[None, None, None]) -> None:
     """Play it on a loop whose time passes by itself: what is slow in it costs nothing."""
     DeterministicLoop(Random(1)).run_until_complete(story)
+
+
+def passing() -> VirtualClock:
+    """Return the clock of that loop."""
+    return VirtualClock(asyncio.get_running_loop())
 
 
 async def entered(desk: LiveDesk) -> LiveDesk:
@@ -170,7 +176,7 @@ def test_a_stop_in_doubt_is_replaced_though_its_cancel_is_not_answered(
         rested: list[list[Decimal]] = []
 
         async def slowly() -> None:
-            await asyncio.sleep(3)
+            await passing().sleep(3)
             rested.append(working(desk, OrderPurpose.STOP))
 
         desk.venue.script.slowly = [slowly]
@@ -192,10 +198,10 @@ def test_a_stop_that_turns_up_under_its_cancel_is_placed_once_more(instrument: I
         desk.venue.script.proof_waits = True
 
         async def slowly() -> None:
-            await asyncio.sleep(0.25)
+            await passing().sleep(0.25)
             desk.venue.arrive()
             desk.venue.outbox.clear()  # nor does the stream tell of it
-            await asyncio.sleep(3)
+            await passing().sleep(3)
             for _ in range(8):
                 await desk.wall.advance(1)
                 await desk.service._watch(desk.wall.now())

@@ -18,6 +18,7 @@ from engine.execution.requests import Accepted, Deferred, Lost, Refused, look_up
 from engine.handlers.fills import Fills
 from engine.handlers.flows import Flows
 from engine.handlers.orders import FollowUp, Orders
+from engine.handlers.together import in_batches
 from engine.ports import OrderReport
 
 # Venues list a fill seconds after it was made, and their clocks are not ours.
@@ -26,7 +27,6 @@ _OVERLAP = timedelta(minutes=15)
 _FLOWS_OVERLAP = timedelta(days=1)
 _EVERYTHING_EVERY = timedelta(hours=1)
 _IN_ONE_COMMIT = 250
-_LOOK_UPS = 10  # at a time: the venue's own budget paces them
 
 _ON_THE_WAY = frozenset({OrderState.INTENDED, OrderState.SUBMITTED})
 
@@ -229,8 +229,7 @@ class CatchingUp:
 
     async def _there(self, found: Sequence[tuple[Order, OrderReport]]) -> None:
         """Take in orders that work there; those that we asked to cancel are asked again."""
-        for start in range(0, len(found), _IN_ONE_COMMIT):
-            batch = found[start : start + _IN_ONE_COMMIT]
+        for batch in in_batches(found, _IN_ONE_COMMIT):
             await self._orders.all_reported([report for _, report in batch])
         again = []
         for order, _ in found:
@@ -241,8 +240,7 @@ class CatchingUp:
 
     async def _look_up(self, absent: list[Order], *, starting: bool) -> list[Order]:
         unclear: list[Order] = []
-        for start in range(0, len(absent), _LOOK_UPS):
-            batch = absent[start : start + _LOOK_UPS]
+        for batch in in_batches(absent):
             answers = await asyncio.gather(*(look_up(self._desk.venue, o) for o in batch))
             for order, answer in zip(batch, answers, strict=True):
                 current = self._desk.orders.get(order.client_order_id)

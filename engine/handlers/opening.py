@@ -18,10 +18,8 @@ from engine.domain.rates import Mark
 from engine.domain.records import ServiceMark
 from engine.domain.runs import Run, RunState
 from engine.handlers.telling import told_before
-from engine.handlers.together import together
+from engine.handlers.together import in_batches, together
 from engine.ports import UnitOfWork, VenuePosition
-
-_AT_A_TIME = 10  # questions; the venue's own budget paces them
 
 
 class Opening:
@@ -85,9 +83,8 @@ class Opening:
         """Price what is held by the newest bar before now."""
         desk = self._desk
         frames = {i: run.timeframe for run in desk.runs.values() for i in run.instrument_ids}
-        traded = list(frames.items())
-        for start in range(0, len(traded), _AT_A_TIME):
-            await together(desk, self._price, traded[start : start + _AT_A_TIME])
+        for batch in in_batches(list(frames.items())):
+            await together(desk, self._price, batch)
 
     async def _price(self, traded: tuple[InstrumentId, Timeframe]) -> None:
         desk = self._desk

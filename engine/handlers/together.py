@@ -1,10 +1,12 @@
 """What is done for several instruments at once: a slow answer about one holds up no other."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from engine.desk.state import Desk
+
+_AT_A_TIME = 10  # questions: the venue's own budget paces them
 
 T = TypeVar("T")
 
@@ -19,3 +21,9 @@ async def together(desk: Desk, do: Callable[[T], Awaitable[None]], subjects: Ite
             await do(subject)
         return
     await asyncio.gather(*(do(subject) for subject in subjects))
+
+
+def in_batches(subjects: Sequence[T], size: int = _AT_A_TIME) -> Iterator[Sequence[T]]:
+    """Part them, in their order: without `size` into as many as a venue is asked about at once."""
+    for start in range(0, len(subjects), size):
+        yield subjects[start : start + size]

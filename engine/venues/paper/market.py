@@ -164,13 +164,12 @@ class PaperMarket:
         if depth.show(shown):
             self._is_noted = False
         bid, ask = depth.best(OrderSide.SELL), depth.best(OrderSide.BUY)
-        had_both = None not in self.book.bests.get(name, (None,))
-        self.book.bests[name] = (bid, ask)
         if bid is not None and ask is not None:
             with exact():
                 self.book.marks[name] = (bid + ask) / 2
-        elif had_both:
-            self._is_noted = False  # the mark stays the last known price, as in `look_away`
+        elif None not in self.book.bests.get(name, (None,)):
+            self._is_noted = False  # a side went: the mark stays the last known price
+        self.book.bests[name] = (bid, ask)
         for working in self._arrived(name, now):
             if may_meet(working, ask if working.order.side is OrderSide.BUY else bid):
                 self._meet_book(working, now, out)

@@ -1,12 +1,15 @@
 """A start at a live venue: audited, waited for, reconciled, and said (SEMANTICS 7)."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
+from engine.bars import Bars
+from engine.domain.bars import Timeframe
 from engine.domain.commands import Reconcile
 from engine.domain.differences import DifferenceAnswer, DifferenceKind
 from engine.domain.events import (
@@ -18,18 +21,20 @@ from engine.domain.events import (
     TradingRefused,
     VenueUnreachable,
 )
-from engine.domain.flows import FlowKind
-from engine.domain.ids import UNMANAGED_BOOK
-from engine.domain.orders import OrderPurpose, OrderSide, OrderState, OrderType
+from engine.domain.flows import AccountFlow, FlowKind
+from engine.domain.ids import UNMANAGED_BOOK, InstrumentId, RunId
+from engine.domain.orders import Fill, OrderPurpose, OrderSide, OrderState, OrderType
 from engine.domain.policies import ExitPlan, OrderPolicy
 from engine.domain.queries import GetReconciliation, GetStatus, GetVenues
 from engine.domain.runs import RunState
 from engine.domain.views import OutcomeStatus, ReconciliationView, StatusView, VenuesView
 from engine.errors import TradingNotAllowed
+from engine.handlers.opening import Opening
 from engine.ports import ConnectionChanged
 from tests.fakes.clocks import FakeWallClock
-from tests.fakes.livedesk import BTC, PERP, USDT, LiveDesk, in_position, perpetual
-from tests.fakes.livevenue import Answer
+from tests.fakes.engines import ACCOUNT, run, spot
+from tests.fakes.livedesk import BTC, PERP, USDT, LiveDesk, PassingClock, in_position, perpetual
+from tests.fakes.livevenue import Answer, LiveVenue
 
 D = Decimal
 STOP = ExitPlan(stop=D("0.05"))
@@ -42,6 +47,39 @@ async def holding() -> LiveDesk:
     await desk.bar()
     assert desk.held() == 10
     return desk
+
+
+class Meeting(LiveVenue):
+    """A venue of which a question waits until as many are there as its barrier asks for."""
+
+    prices_meet: asyncio.Barrier
+    lists_meet: asyncio.Barrier
+
+    async def history(
+        self, instrument_id: InstrumentId, timeframe: Timeframe, *, before: datetime, limit: int
+    ) -> Bars:
+        await self.prices_meet.wait()
+        return await super().history(instrument_id, timeframe, before=before, limit=limit)
+
+    async def fills_since(
+        self, since: datetime | None, instruments: Collection[InstrumentId] | None = None
+    ) -> tuple[Fill, ...]:
+        await self.lists_meet.wait()
+        return await super().fills_since(since, instruments)
+
+    async def flows_since(self, since: datetime | None) -> tuple[AccountFlow, ...]:
+        await self.lists_meet.wait()
+        return await super().flows_since(since)
+
+
+def meeting(*names: InstrumentId, prices: int = 1, lists: int = 1) -> LiveDesk:
+    """A desk at such a venue, that trades these; one alone never comes through a barrier of two."""
+    wall = PassingClock()
+    traded = [replace(spot(), id=name) for name in names]
+    venue = Meeting(ACCOUNT, traded, wall, opening={USDT: D(10_000)})
+    venue.prices = dict.fromkeys(names, D(100))
+    venue.prices_meet, venue.lists_meet = asyncio.Barrier(prices), asyncio.Barrier(lists)
+    return LiveDesk(wall=wall, venue=venue)
 
 
 def said(desk: LiveDesk) -> ServiceStarted:
@@ -63,6 +101,22 @@ async def test_an_account_that_may_not_be_traded_is_told_and_nothing_is_asked_of
     async with desk.storage() as uow:
         stored = [row.event for row in await uow.events.after(0, 10)]
     assert stored == [told]  # so that it is told even as the process ends
+
+
+@pytest.mark.timeout(10)
+async def test_prices_are_asked_for_side_by_side() -> None:
+    names = (BTC, InstrumentId("ETH/USDT"))
+    desk = meeting(*names, prices=2)
+    desk.desk.runs[RunId("run")] = replace(run(), instrument_ids=names)
+    await Opening(desk.desk).price()
+    assert set(desk.desk.marks) == set(names)
+
+
+@pytest.mark.timeout(10)
+async def test_flows_are_asked_for_beside_fills() -> None:
+    desk = meeting(BTC, lists=2)
+    await desk.start()
+    assert said(desk).version == "test"
 
 
 async def test_a_venue_that_is_down_is_waited_for_and_told_of_once() -> None:

@@ -1,6 +1,7 @@
 """Deposits, withdrawals and ledgers as different exchanges list them."""
 
-from datetime import UTC, datetime
+import asyncio
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +11,7 @@ from engine.bars import to_ms
 from engine.domain.flows import FlowKind
 from engine.domain.ids import AccountId
 from engine.venues.ccxt.exchanges import EXCHANGES
-from engine.venues.ccxt.flows import flow_of
+from engine.venues.ccxt.flows import FlowReader, flow_of
 from engine.venues.ccxt.markets import Markets
 from engine.venues.ccxt.parsing import Parser
 from engine.venues.ccxt.quirks import FlowSource
@@ -157,3 +158,29 @@ def test_a_ledger_s_fee_leaves_the_account_too() -> None:
     flow = flow_of(row, ledger, PARSER)
     assert flow is not None
     assert flow.amount == Decimal("-2.1")
+
+
+class Meeting:
+    """Two lists and who asks for them: neither is answered before both were asked for."""
+
+    def __init__(self) -> None:
+        self._both = asyncio.Barrier(2)
+
+    async def ask(self, _operation: object, _name: str, request: Any, **_more: object) -> Any:
+        return await request()
+
+    async def fetch_deposits(self, *_given: object) -> list[dict[str, Any]]:
+        await self._both.wait()
+        return [transaction()]
+
+    async def fetch_withdrawals(self, *_given: object) -> list[dict[str, Any]]:
+        await self._both.wait()
+        return [transaction(type="withdrawal")]
+
+
+@pytest.mark.timeout(10)
+async def test_deposits_and_withdrawals_are_asked_for_side_by_side() -> None:
+    venue: Any = Meeting()
+    reader = FlowReader(venue, venue, EXCHANGES["binance", SPOT], PARSER)
+    flows = await reader.since(START, START + timedelta(minutes=1))
+    assert [flow.amount for flow in flows] == [Decimal("1.5"), Decimal("-1.5")]
